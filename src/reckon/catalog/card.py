@@ -1,0 +1,70 @@
+"""What a model is: the facts a card states, read from ``cards/*.toml``. Knows nothing of weights being there or running."""
+
+import tomllib
+from importlib import resources
+from pathlib import Path
+
+import msgspec
+
+from reckon.errors import BadSetting
+
+CHECKPOINTS = Path(str(resources.files("reckon.catalog"))) / "checkpoints"
+
+
+class Score(msgspec.Struct, frozen=True):
+    """A benchmark result and who claims it."""
+
+    name: str
+    value: float
+    claimed_by: str
+
+
+class Price(msgspec.Struct, frozen=True):
+    """Integer nano-dollars per token: $0.12 per million tokens is 120."""
+
+    input: int = 0
+    output: int = 0
+
+    def cost(self, prompt_tokens: int, completion_tokens: int) -> int:
+        """Nano-dollars. Cached prompt tokens cost what others cost: the page has one input price."""
+        return prompt_tokens * self.input + completion_tokens * self.output
+
+
+class Card(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A model's page in data. ``id`` is "owner/name"; ``checkpoint`` names a directory inside the package, if it ships."""
+
+    id: str
+    description: str
+    context: int
+    dtype: str = "bfloat16"
+    price: Price = Price()
+    license: str = ""
+    license_url: str = ""
+    project_url: str = ""
+    featured: bool = False
+    created: int = 0
+    checkpoint: str = ""
+    scores: tuple[Score, ...] = ()
+
+    @property
+    def owner(self) -> str:
+        return self.id.partition("/")[0]
+
+    @property
+    def name(self) -> str:
+        return self.id.partition("/")[2]
+
+
+def read(text: str, origin: str) -> Card:
+    """Parse a card. Raises BadSetting naming the file and the key."""
+    try:
+        return msgspec.convert(tomllib.loads(text), Card)
+    except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
+        raise BadSetting(f"the card {origin} is not valid: {error}") from None
+
+
+def catalogue() -> dict[str, Card]:
+    """The cards inside the package, by id."""
+    files = sorted(resources.files("reckon.catalog").joinpath("cards").iterdir(), key=lambda file: file.name)
+    cards = [read(file.read_text(), file.name) for file in files if file.name.endswith(".toml")]
+    return {card.id: card for card in cards}

@@ -1,0 +1,134 @@
+"""The settings, in one table that feeds the command line, the environment, reckon.toml and the docs. Reads, never writes.
+
+A value comes from the first that has it: the flag, the environment variable, ``reckon.toml`` in the home directory, the
+default. A bad value is refused by its name, wherever it came from.
+"""
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from reckon.errors import BadSetting
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One row. ``env`` is the variable's name; ``low`` and ``high`` bound numbers."""
+
+    name: str
+    default: Any
+    help: str
+    env: str = ""
+    low: float | None = None
+    high: float | None = None
+
+    @property
+    def variable(self) -> str:
+        return self.env or f"RECKON_{self.name.upper()}"
+
+    def parse(self, value: Any, origin: str) -> Any:
+        """The value in the default's type. Raises BadSetting naming the setting, the rule, the value and its origin."""
+        kind = type(self.default)
+        try:
+            parsed = _boolean(value) if kind is bool else kind(value)
+        except (TypeError, ValueError):
+            raise BadSetting(f"{self.name} from {origin} must be of type {kind.__name__}, not {value!r}") from None
+        if self.low is not None and parsed < self.low or self.high is not None and parsed > self.high:
+            raise BadSetting(f"{self.name} from {origin} must lie between {self.low} and {self.high}, not {parsed}")
+        return parsed
+
+
+def _boolean(value: Any) -> bool:
+    if isinstance(value, bool):
+        return value
+    words = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
+    if str(value).lower() not in words:
+        raise ValueError
+    return words[str(value).lower()]
+
+
+SETTINGS = (
+    Setting("host", "127.0.0.1", "Address to listen on.", env="HOST"),
+    Setting("port", 8000, "Port to listen on; 0 takes a free one.", env="PORT", low=0, high=65535),
+    Setting("home", "~/.reckon", "Directory of the ledger, compiled code and reckon.toml.", env="RECKON_HOME"),
+    Setting("database", "", "SQLAlchemy URL of the ledger; empty means ledger.db in the home directory."),
+    Setting("token", "", "An administrator's key that is accepted besides the stored ones; not stored.", env="RECKON_TOKEN"),
+    Setting("device", "auto", "Where models run: auto, cpu or reference."),
+    Setting("threads", 0, "Threads of the cpu device; 0 means one per core this process may use.", low=0, high=1024),
+    Setting("kv_memory_gb", 0.0, "Memory for the KV cache in GB; 0 means a share of what is free.", low=0),
+    Setting("max_context", 0, "Longest context in tokens; 0 means the model's own.", low=0),
+    Setting("step_tokens", 512, "Most tokens computed in one step: decodes first, the rest is prefill.", low=16, high=65536),
+    Setting("max_sequences", 64, "Most answers generated at the same time.", low=1, high=4096),
+    Setting("max_queue", 256, "Most answers waiting for a place; more are refused with 429.", low=0),
+    Setting("max_body_mb", 8.0, "Largest request body in MB.", low=0.001, high=1024),
+    Setting("max_concurrent", 200, "Most requests of one key at the same time.", low=1),
+    Setting("stall_seconds", 60.0, "A worker that has work but makes no step for so long is replaced.", low=1),
+    Setting("drain_seconds", 30.0, "How long running answers may take to finish after Ctrl-C.", low=0),
+    Setting("log_level", "warning", "How much is logged: debug, info, warning or error."),
+)
+"""The table. Names are flags (``--step-tokens``), variables (``RECKON_STEP_TOKENS``) and keys of reckon.toml."""
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """All settings, checked. Made by ``load`` only; the fields are the rows of SETTINGS."""
+
+    host: str
+    port: int
+    home: Path
+    database: str
+    token: str
+    device: str
+    threads: int
+    kv_memory_gb: float
+    max_context: int
+    step_tokens: int
+    max_sequences: int
+    max_queue: int
+    max_body_mb: float
+    max_concurrent: int
+    stall_seconds: float
+    drain_seconds: float
+    log_level: str
+
+
+def load(flags: Mapping[str, Any] | None = None, environ: Mapping[str, str] | None = None) -> Config:
+    """Settle every row of SETTINGS. ``flags`` holds what the command line gave (None values count as not given).
+
+    Raises BadSetting for a wrong value and for a key in reckon.toml that no row has.
+    """
+    given = {name: value for name, value in (flags or {}).items() if value is not None}
+    environ = os.environ if environ is None else environ
+    rows = {setting.name: setting for setting in SETTINGS}
+    home = Path(_settle(rows["home"], given, environ, {})).expanduser().absolute()
+    stored = _stored(home / "reckon.toml", rows)
+    values = {name: _settle(row, given, environ, stored) for name, row in rows.items()}
+    values["home"] = home
+    values["database"] = values["database"] or f"sqlite:///{home / 'ledger.db'}"
+    return Config(**values)
+
+
+def _settle(row: Setting, given: Mapping[str, Any], environ: Mapping[str, str], stored: Mapping[str, Any]) -> Any:
+    if row.name in given:
+        return row.parse(given[row.name], f"the flag --{row.name.replace('_', '-')}")
+    if environ.get(row.variable):
+        return row.parse(environ[row.variable], f"the environment variable {row.variable}")
+    if row.name in stored:
+        return row.parse(stored[row.name], "reckon.toml")
+    return row.default
+
+
+def _stored(path: Path, rows: Mapping[str, Setting]) -> dict[str, Any]:
+    if not path.exists():
+        return {}
+    try:
+        stored = tomllib.loads(path.read_text())
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise BadSetting(f"{path} is not valid TOML: {error}") from None
+    for key in stored:
+        if key not in rows or key == "home":
+            raise BadSetting(f"{path} has the unknown setting {key!r}; known are {', '.join(rows)}")
+    return stored

@@ -1,0 +1,50 @@
+"""The seam every device stands behind: take the weights, own the KV blocks, turn a Batch into tokens.
+
+A device promises that a row's logits depend on its own sequence only, bit for bit: never on what else is in the batch, on
+where a prompt was cut into chunks, on cached blocks or on threads. One suite of tests holds each device to it.
+"""
+
+from collections.abc import Callable
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reckon.devices.batch import Batch
+from reckon.models.arch import Arch
+from reckon.models.weights import Weights
+
+Progress = Callable[[str, int, int], None]
+"""Called as progress(phase, done, total) while a device loads and compiles."""
+
+
+class Device(Protocol):
+    """Order of calls: load, allocate, then step as often as wanted, then close. Not thread-safe: one caller."""
+
+    name: str
+    numeric_path: str
+    """What decides the bits besides weights and code, such as "cpu/avx512bf16". Part of the system fingerprint."""
+
+    def load(self, arch: Arch, weights: Weights, progress: Progress) -> None:
+        """Take the weights into the device's own layout and make its code ready. ``weights`` may be closed afterwards."""
+
+    def free_bytes(self) -> int:
+        """Memory that could be given to KV blocks now, in bytes."""
+
+    def block_bytes(self) -> int:
+        """Memory of one KV block, all layers, keys and values, in bytes."""
+
+    def allocate(self, blocks: int) -> None:
+        """Make ``blocks`` KV blocks, numbered from 0. Raises MemoryError."""
+
+    def logits(self, batch: Batch) -> NDArray[np.float32]:
+        """Compute all rows, write their keys and values, and return the logits of the sampled rows, [R, vocab].
+
+        The array belongs to the device and is overwritten by the next call.
+        """
+
+    def step(self, batch: Batch) -> NDArray[np.int32]:
+        """``logits``, then the sampler: the next token of each sampled row, [R]."""
+
+    def close(self) -> None:
+        """Give threads and memory back."""

@@ -1,0 +1,73 @@
+"""The seam between the API and whatever answers: a prepared job in, a stream of events out. Knows no HTTP and no tensors.
+
+``native`` (our own worker) and ``upstream`` (any OpenAI-compatible server) stand behind it, and a FakeEngine in tests.
+"""
+
+from collections.abc import AsyncIterator
+from typing import Protocol
+
+import msgspec
+
+from reckon.catalog.card import Card
+from reckon.job import Event, Job, Usage
+
+
+class Prepared(msgspec.Struct, frozen=True):
+    """A job whose prompt is known in tokens: what admission, reservation and the run need.
+
+    ``max_tokens`` is the most one choice can generate: the caller's wish, cut to what the context leaves.
+    """
+
+    job: Job
+    prompt: list[int]
+    max_tokens: int
+
+
+class Health(msgspec.Struct, frozen=True):
+    """``ready`` takes requests now; ``progressing`` is False when work exists and nothing moved for too long."""
+
+    ready: bool
+    progressing: bool
+    state: str
+    running: int
+    waiting: int
+    restarts: int = 0
+
+
+class Run(Protocol):
+    """One job being answered."""
+
+    def __aiter__(self) -> AsyncIterator[Event]:
+        """For each choice any number of Delta and CallDelta, then one Finish.
+
+        Raises EngineFailed or EngineUnavailable when the answer cannot be completed.
+        """
+
+    async def cancel(self) -> Usage:
+        """Stop what is still running and return what the job used in all, by the engine's own counts.
+
+        Also after the last event and after an error, any number of times.
+        """
+
+
+class Engine(Protocol):
+    """Order of calls: start once; prepare, admit, run per job; close once."""
+
+    card: Card
+    fingerprint: str
+
+    async def start(self) -> None:
+        """Return when requests can be served. Raises SetupError when they never will be."""
+
+    def prepare(self, job: Job) -> Prepared:
+        """Render and tokenise. Raises ContextLengthExceeded, InvalidRequest."""
+
+    def admit(self, prepared: Prepared) -> None:
+        """Raise QueueFull or EngineUnavailable when this job could not be taken now."""
+
+    def run(self, prepared: Prepared) -> Run: ...
+
+    def health(self) -> Health: ...
+
+    async def close(self) -> None:
+        """Stop at once. Whoever wants to drain waits for the runs first."""
