@@ -1,0 +1,153 @@
+"""Opens the database and runs work in it: one thread, one connection, one transaction per call. Knows no keys and no requests.
+
+The API awaits ``run``, the command line calls ``run_now``. SQLite and PostgreSQL differ in this file only.
+"""
+
+import asyncio
+import os
+import sqlite3
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from importlib import resources
+from pathlib import Path
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
+from alembic.util import CommandError
+from sqlalchemy import Connection, Engine, event, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError
+
+from reckon.errors import BadSetting
+
+T = TypeVar("T")
+
+MIGRATIONS = Path(str(resources.files("reckon.ledger"))) / "migrations"
+DRIVERS = {
+    "sqlite": "sqlite+pysqlite",
+    "sqlite+pysqlite": "sqlite+pysqlite",
+    "postgres": "postgresql+psycopg",
+    "postgresql": "postgresql+psycopg",
+    "postgresql+psycopg": "postgresql+psycopg",
+}
+BUSY_SECONDS = 10
+"""How long a SQLite transaction waits for another process to finish its own."""
+# synchronous=NORMAL: the last commits survive kill -9, but not always a power cut; the file stays sound either way.
+PRAGMAS = ("PRAGMA journal_mode=WAL", "PRAGMA synchronous=NORMAL", "PRAGMA foreign_keys=ON")
+MIGRATION_LOCK = 7_276_265
+"""The number of PostgreSQL's advisory lock under which servers that start together migrate one after the other."""
+
+
+class Ledger:
+    """The open database. Several processes may have the same one open."""
+
+    def __init__(self, url: str) -> None:
+        """Open or create, then migrate to this version's tables. A new SQLite file is its owner's only (0600, directory 0700).
+
+        Raises BadSetting when the URL, the path or the server cannot be used, or the tables are a newer version's.
+        """
+        parsed = _parse(url)
+        self._engine = _engine(parsed)
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="ledger")
+        try:
+            self.run_now(_migrate)
+        except (DBAPIError, CommandError) as error:
+            self.close()
+            reason = error.orig if isinstance(error, DBAPIError) else error
+            raise BadSetting(f"database {_shown(parsed)} cannot be opened: {reason}") from error
+
+    async def run(self, work: Callable[[Connection], T]) -> T:
+        """``work`` in a transaction of its own: committed when it returns, rolled back when it raises, the exception passed on.
+
+        Calls are worked off in order. Cancelling the caller does not stop the work, so a cancelled reservation can be settled.
+        """
+        return await asyncio.shield(asyncio.wrap_future(self._submit(work)))
+
+    def run_now(self, work: Callable[[Connection], T]) -> T:
+        """The same, blocking."""
+        return self._submit(work).result()
+
+    def close(self) -> None:
+        """Finish the work already given, then close the connection. May be called twice."""
+        self._thread.shutdown(wait=True)
+        self._engine.dispose()
+
+    def _submit(self, work: Callable[[Connection], T]) -> Future[T]:
+        return self._thread.submit(self._transact, work)
+
+    def _transact(self, work: Callable[[Connection], T]) -> T:
+        with self._engine.begin() as connection:
+            return work(connection)
+
+
+def _parse(url: str) -> sa.URL:
+    """Into one of two known drivers. A URL that cannot be read is not shown: it may hold a password."""
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError):
+        raise BadSetting(
+            "database must be an SQLAlchemy URL such as sqlite:////path/ledger.db or postgresql://host/name"
+        ) from None
+    if parsed.drivername not in DRIVERS:
+        raise BadSetting(f"database must be a sqlite or postgresql URL, not {parsed.drivername!r}")
+    return parsed.set(drivername=DRIVERS[parsed.drivername])
+
+
+def _shown(url: sa.URL) -> str:
+    return url.set(query={}).render_as_string(hide_password=True)
+
+
+def _engine(url: sa.URL) -> Engine:
+    if url.get_backend_name() == "sqlite":
+        return _sqlite(url)
+    try:
+        return sa.create_engine(url, pool_size=1, max_overflow=0, pool_pre_ping=True)
+    except ModuleNotFoundError:
+        raise BadSetting(f"database {_shown(url)} needs psycopg: install reckon with the extra 'postgres'") from None
+
+
+def _sqlite(url: sa.URL) -> Engine:
+    if url.query or (url.database or "").startswith("file:"):
+        raise BadSetting(f"database {_shown(url)} must be a plain path, without a file: prefix and without parameters")
+    if url.database not in (None, "", ":memory:"):
+        _private_file(Path(str(url.database)))
+    arguments = {"timeout": BUSY_SECONDS, "check_same_thread": False}
+    engine = sa.create_engine(url, poolclass=sa.QueuePool, pool_size=1, max_overflow=0, connect_args=arguments)
+    event.listen(engine, "connect", _set_up)
+    event.listen(engine, "begin", _begin)
+    return engine
+
+
+def _private_file(path: Path) -> None:
+    """Make the file before SQLite does, which would make it readable for everyone; -wal and -shm take its mode."""
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    except OSError as error:
+        raise BadSetting(f"database file {path} cannot be opened for writing: {error.strerror}") from error
+
+
+def _set_up(connection: sqlite3.Connection, _record: Any) -> None:
+    connection.isolation_level = None  # transactions are begun by _begin, not by the driver's guess
+    try:
+        for pragma in PRAGMAS:
+            connection.execute(pragma).close()
+    except sqlite3.Error:
+        connection.close()
+        raise
+
+
+def _begin(connection: Connection) -> None:
+    """Take the write lock first: a transaction that reads and then writes can neither race nor fail halfway as too old."""
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _migrate(connection: Connection) -> None:
+    """To the newest migration, in one transaction; processes that open the same database together do it once."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(MIGRATION_LOCK)))
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
