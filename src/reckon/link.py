@@ -20,6 +20,20 @@ MAX_FRAME = 64 << 20
 READ_SIZE = 1 << 18
 
 
+class Launch(msgspec.Struct, frozen=True):
+    """How to start a worker: given on its command line as JSON. Zeros mean: decide yourself."""
+
+    model: str  # checkpoint directory
+    device: str
+    cache: str  # directory of compiled code
+    threads: int
+    kv_bytes: int
+    context: int
+    step_tokens: int
+    max_sequences: int
+    log_level: str = "warning"
+
+
 class Submit(msgspec.Struct, tag="submit", array_like=True, frozen=True):
     """Run one choice. ``generated`` are tokens that an earlier worker gave for the same request: the answer goes on after them.
 
@@ -54,19 +68,22 @@ class Loading(msgspec.Struct, tag="loading", array_like=True, frozen=True):
 
 
 class Ready(msgspec.Struct, tag="ready", array_like=True, frozen=True):
-    """The worker takes work now. ``fingerprint`` names weights, engine version and numeric path; seconds are by phase."""
+    """The worker takes work now. ``fingerprint`` names weights, engine version and numeric path; ``seconds`` are by phase.
+
+    ``context`` is the longest sequence that fits, ``stop_tokens`` are those at which the model's makers end an answer.
+    """
 
     device: str
     fingerprint: str
     context: int
-    block_size: int
-    blocks: int
+    stop_tokens: list[int]
+    kv_tokens: int
     kv_bytes: int
     seconds: dict[str, float]
 
 
 class Counters(msgspec.Struct, array_like=True):
-    """Tokens since the worker started. The first three are the sums over every Done; ``discarded`` were computed past a stop."""
+    """Tokens since the worker started. The first three sum up every Done; ``discarded`` were computed past a stop."""
 
     prompt: int = 0
     cached: int = 0

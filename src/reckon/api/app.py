@@ -1,0 +1,151 @@
+"""The API as an ASGI application: every route with who may use it, in one list, and what holds for all of them.
+
+That is: an id on every answer, a limit on bodies, every error in OpenAI's envelope. Knows no chat; the CLI serves it.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import ClientDisconnect, Request
+from starlette.routing import Route, Router
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from reckon.api import responses
+from reckon.api.auth import ACCESS_CLASSES, Access, Guard
+from reckon.api.chat import Chat
+from reckon.api.metrics import Metrics
+from reckon.api.models import Models
+from reckon.api.ops import Ops
+from reckon.config import Config
+from reckon.engines.pool import Pool
+from reckon.errors import BodyTooLarge
+from reckon.ledger.accounts import Account
+from reckon.ledger.db import Ledger
+
+Handler: TypeAlias = Callable[[Request, Account], Awaitable[ASGIApp]]
+UNROUTED = "none"
+"""The path that metrics show for requests that no route took: the real ones are the caller's invention."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One route and who may use it. There is no default, so none can be forgotten."""
+
+    method: str
+    path: str
+    access: Access
+    handler: Handler
+
+    def __post_init__(self) -> None:
+        if self.access not in ACCESS_CLASSES:
+            raise TypeError(f"{self.method} {self.path} must declare an access of {ACCESS_CLASSES}, not {self.access!r}")
+
+
+def entries(chat: Chat, models: Models, ops: Ops) -> list[Entry]:
+    return [
+        Entry("POST", "/v1/openai/chat/completions", "key", chat.complete),
+        Entry("POST", "/v1/chat/completions", "key", chat.complete),
+        Entry("GET", "/v1/openai/models", "key", models.list),
+        Entry("GET", "/v1/models", "key", models.list),
+        Entry("GET", "/v1/openai/models/{id:path}", "key", models.show),
+        Entry("GET", "/v1/models/{id:path}", "key", models.show),
+        Entry("GET", "/v1/usage", "key", ops.usage),
+        Entry("GET", "/health", "public", ops.health),
+        Entry("GET", "/metrics", "admin", ops.metrics),
+    ]
+
+
+def create_app(config: Config, pool: Pool, ledger: Ledger, extra: Sequence[Entry] = ()) -> "App":
+    """The application. Starting and closing pool and ledger stays with the caller; ``extra`` are routes of other packages."""
+    metrics = Metrics()
+    routes = entries(Chat(pool, ledger, metrics), Models(pool), Ops(pool, ledger, metrics))
+    return App([*routes, *extra], Guard(config, ledger), metrics, max_body=int(config.max_body_mb * 1e6))
+
+
+class App:
+    """Where every request comes in and every answer goes out."""
+
+    def __init__(self, routes: Sequence[Entry], guard: Guard, metrics: Metrics, *, max_body: int) -> None:
+        self.entries = tuple(routes)
+        self._router = Router([_route(entry, guard) for entry in routes], redirect_slashes=False)
+        self._metrics = metrics
+        self._max_body = max_body
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        scope["app"] = self  # with it, the router raises what it cannot route instead of answering in plain text
+        if scope["type"] != "http":
+            await self._router(scope, receive, send)
+            return
+        responses.stamp(scope)
+        answer = _Answer(scope, send, self._metrics)
+        try:
+            await self._router(scope, self._limited(scope, receive), answer.send)
+        except ClientDisconnect:
+            pass  # nobody is there to be answered
+        except Exception as error:
+            told = responses.translated(error, scope)
+            if answer.started:
+                raise
+            await responses.refusal(told, getattr(error, "headers", None))(scope, receive, answer.send)
+
+    def _limited(self, scope: Scope, receive: Receive) -> Receive:
+        """``receive`` that raises BodyTooLarge: at once by the declared length, for chunked bodies when it is passed."""
+        declared = Headers(scope=scope).get("content-length", "")
+        arrived = 0
+
+        async def limited() -> Message:
+            nonlocal arrived
+            if declared.isdecimal() and int(declared) > self._max_body:
+                raise self._too_large()
+            message = await receive()
+            arrived += len(message.get("body", b""))
+            if arrived > self._max_body:
+                raise self._too_large()
+            return message
+
+        return limited
+
+    def _too_large(self) -> BodyTooLarge:
+        return BodyTooLarge(f"The body is larger than {self._max_body} bytes, the limit of this server.")
+
+
+def _route(entry: Entry, guard: Guard) -> Route:
+    if not isinstance(entry, Entry):
+        raise TypeError(f"a route must be an Entry, which declares its access, not {entry!r}")
+    return Route(entry.path, _Door(entry, guard), methods=[entry.method])
+
+
+class _Door:
+    """One route as ASGI: who is it, has their key a free place, then the handler; its answer is sent from within the place."""
+
+    def __init__(self, entry: Entry, guard: Guard) -> None:
+        self._entry = entry
+        self._guard = guard
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope, receive, send)
+        scope["reckon.path"] = self._entry.path
+        account = await self._guard.identify(request.headers, self._entry.access)
+        with self._guard.place(account):
+            response = await self._entry.handler(request, account)
+            await response(scope, receive, send)
+
+
+class _Answer:
+    """What goes out: carries the request's id, and is counted by its status."""
+
+    def __init__(self, scope: Scope, send: Send, metrics: Metrics) -> None:
+        self.started = False
+        self._scope = scope
+        self._send = send
+        self._metrics = metrics
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.started = True
+            MutableHeaders(scope=message)["x-request-id"] = responses.request_id(self._scope)
+            path = self._scope.get("reckon.path", UNROUTED)
+            self._metrics.requests.labels(path, str(message["status"])).inc()
+        await self._send(message)

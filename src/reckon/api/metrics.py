@@ -1,0 +1,70 @@
+"""The numbers that Prometheus reads, one registry per app. Counts what it is told; knows no requests and no engines' insides.
+
+``app.py`` counts answers by status, ``exchange.py`` tokens and times, ``ops.py`` renders.
+"""
+
+from collections.abc import Mapping
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+from reckon.engines.base import Health
+from reckon.job import Usage
+from reckon.ledger.usage import Totals
+from reckon.link import Counters
+
+WAITS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
+GAPS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10)
+
+
+class Metrics:
+    def __init__(self) -> None:
+        registry = self._registry = CollectorRegistry()
+        model = ["model"]
+        self.requests = Counter("reckon_requests", "HTTP requests by route and status", ["path", "status"], registry=registry)
+        self._outcomes = Counter(
+            "reckon_outcomes", "Chat requests by finish reason or error code", ["model", "outcome"], registry=registry
+        )
+        self._tokens = Counter("reckon_tokens", "Tokens settled since the API started", ["model", "kind"], registry=registry)
+        self.first_token = Histogram(
+            "reckon_time_to_first_token_seconds", "Arrival to first text", model, registry=registry, buckets=WAITS
+        )
+        self.inter_token = Histogram(
+            "reckon_inter_token_seconds", "Between two pieces of one choice", model, registry=registry, buckets=GAPS
+        )
+        self._ready = Gauge("reckon_engine_ready", "1 while the engine takes requests and moves", model, registry=registry)
+        self._running = Gauge("reckon_running", "Answers being generated", model, registry=registry)
+        self._waiting = Gauge("reckon_waiting", "Answers waiting for a place", model, registry=registry)
+        self._restarts = Gauge("reckon_engine_restarts", "Times the engine was started again", model, registry=registry)
+        self._engine_tokens = Gauge(
+            "reckon_engine_tokens", "Tokens by the engine's own count since it started", ["model", "kind"], registry=registry
+        )
+        self._preemptions = Gauge("reckon_engine_preemptions", "Answers set back for memory", model, registry=registry)
+        self._ledger_tokens = Gauge("reckon_ledger_tokens", "Sum of the ledger, all time", ["kind"], registry=registry)
+        self._ledger_cost = Gauge("reckon_ledger_cost_nano_dollars", "Sum of the ledger, all time", registry=registry)
+        self._ledger_requests = Gauge("reckon_ledger_requests", "Settled requests in the ledger", registry=registry)
+
+    def settled(self, model: str, usage: Usage, outcome: str) -> None:
+        self._outcomes.labels(model, outcome).inc()
+        self._tokens.labels(model, "prompt").inc(usage.prompt_tokens)
+        self._tokens.labels(model, "cached").inc(usage.cached_tokens)
+        self._tokens.labels(model, "completion").inc(usage.completion_tokens)
+
+    def render(self, health: Mapping[str, Health], counters: Mapping[str, Counters], totals: Totals) -> bytes:
+        """The text format, with the engines and the ledger as they are now."""
+        for model, state in health.items():
+            self._ready.labels(model).set(state.ready and state.progressing)
+            self._running.labels(model).set(state.running)
+            self._waiting.labels(model).set(state.waiting)
+            self._restarts.labels(model).set(state.restarts)
+        for model, counted in counters.items():
+            self._engine_tokens.labels(model, "prompt").set(counted.prompt)
+            self._engine_tokens.labels(model, "cached").set(counted.cached)
+            self._engine_tokens.labels(model, "completion").set(counted.completion)
+            self._engine_tokens.labels(model, "discarded").set(counted.discarded)
+            self._preemptions.labels(model).set(counted.preemptions)
+        self._ledger_tokens.labels("prompt").set(totals.prompt_tokens)
+        self._ledger_tokens.labels("cached").set(totals.cached_tokens)
+        self._ledger_tokens.labels("completion").set(totals.completion_tokens)
+        self._ledger_cost.set(totals.cost_nano)
+        self._ledger_requests.set(totals.requests)
+        return generate_latest(self._registry)

@@ -1,0 +1,92 @@
+"""The client's end of an answer: noticing that it left, and a stream of frames that is kept alive. Knows no chat, no engine.
+
+``chat.py`` answers through it.
+"""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Mapping
+from types import TracebackType
+from typing import Any
+
+from starlette.requests import ClientDisconnect
+from starlette.types import Receive, Scope, Send
+
+
+class Attended:
+    """A response that is made while its client waits: ``work`` is cancelled, and waited for, when the client leaves."""
+
+    def __init__(self, work: Callable[[Scope, Receive, Send], Coroutine[Any, Any, None]]) -> None:
+        self._work = work
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        work = asyncio.ensure_future(self._work(scope, receive, send))
+        left = asyncio.ensure_future(_departure(receive))
+        try:
+            await asyncio.wait({work, left}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            left.cancel()
+            if not work.done():
+                work.cancel()
+                await asyncio.wait({work})
+        if work.cancelled():
+            raise ClientDisconnect
+        work.result()
+
+
+class EventStream:
+    """A response of server-sent events. Enter it when the first frame is there: from then on its status is 200."""
+
+    def __init__(self, send: Send, headers: Mapping[str, str], *, comment: bytes, quiet_seconds: float) -> None:
+        self._send = send
+        self._headers = {
+            "content-type": "text/event-stream; charset=utf-8",
+            "cache-control": "no-cache",
+            "x-accel-buffering": "no",
+            **headers,
+        }
+        self._comment = comment
+        self._quiet = quiet_seconds
+        self._clock = asyncio.get_running_loop().time
+        self._last = self._clock()
+
+    async def __aenter__(self) -> "EventStream":
+        raw = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in self._headers.items()]
+        await self._deliver({"type": "http.response.start", "status": 200, "headers": raw})
+        self._beat = asyncio.ensure_future(self._keep_alive())
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._beat.cancel()
+        await asyncio.wait({self._beat})
+        if error is None:
+            await self._deliver({"type": "http.response.body", "body": b"", "more_body": False})
+
+    async def write(self, frame: bytes) -> None:
+        """Raises ClientDisconnect when nobody reads any more."""
+        self._last = self._clock()
+        await self._deliver({"type": "http.response.body", "body": frame, "more_body": True})
+
+    async def _keep_alive(self) -> None:
+        """A comment, which clients skip, whenever nothing was written for a while: proxies close silent connections."""
+        while True:
+            quiet = self._clock() - self._last
+            if quiet < self._quiet:
+                await asyncio.sleep(self._quiet - quiet)
+                continue
+            try:
+                await self.write(self._comment)
+            except ClientDisconnect:
+                return  # the answer's own next write says so, or whoever listens for the departure
+
+    async def _deliver(self, message: dict[str, object]) -> None:
+        try:
+            await self._send(message)
+        except OSError as error:
+            raise ClientDisconnect from error
+
+
+async def _departure(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass

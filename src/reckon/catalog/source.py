@@ -1,0 +1,72 @@
+"""From what a person types to a card and a checkpoint directory: a catalogue id, a local directory, a hub id, or ID=DIRECTORY.
+
+Knows where files are, not what is in the tensors. Downloads with huggingface_hub, and only when nothing local has the name.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import huggingface_hub
+from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+
+from reckon.catalog.card import CHECKPOINTS, Card, catalogue
+from reckon.errors import BadSetting
+
+FILES = ("*.safetensors", "*.json", "*.jinja", "LICENSE*")
+"""What a checkpoint needs of its repository: no pickles, no code."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A model that can be loaded: what it is, and where it lies."""
+
+    card: Card
+    directory: Path
+
+
+def resolve(name: str) -> Source:
+    """Raises BadSetting when nothing of that name can be had."""
+    cards = catalogue()
+    if "=" in name:
+        model, _, path = name.partition("=")
+        directory = _checkpoint(Path(path).absolute())
+        return Source(cards.get(model) or _described(model, directory), directory)
+    card = cards.get(name)
+    if card is not None and card.checkpoint:
+        return Source(card, _checkpoint(CHECKPOINTS / card.checkpoint))
+    if Path(name).is_dir():
+        directory = _checkpoint(Path(name).absolute())
+        return Source(_described(f"local/{directory.name}", directory), directory)
+    if name.count("/") != 1:
+        known = ", ".join(cards)
+        raise BadSetting(f"{name!r} is neither a directory nor a model id like owner/name; the catalogue has {known}")
+    directory = _download(name)
+    return Source(card or _described(name, directory), directory)
+
+
+def _checkpoint(directory: Path) -> Path:
+    if not (directory / "config.json").is_file():
+        raise BadSetting(f"{directory} is not a checkpoint: it has no config.json")
+    return directory
+
+
+def _described(model: str, directory: Path) -> Card:
+    """A card for what the catalogue does not know: the context is the checkpoint's own, the price is zero."""
+    try:
+        config = json.loads((_checkpoint(directory) / "config.json").read_text())
+        context = int(config["max_position_embeddings"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise BadSetting(f"{directory / 'config.json'} does not say max_position_embeddings: {error!r}") from None
+    return Card(id=model, description=f"The checkpoint in {directory.name}.", context=context)
+
+
+def _download(model: str) -> Path:
+    try:
+        return Path(huggingface_hub.snapshot_download(model, allow_patterns=list(FILES)))
+    except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise BadSetting(
+            f"{model} is not in the package and could not be fetched from the hub ({reason}); "
+            f"with the files at hand, say {model}=DIRECTORY"
+        ) from None

@@ -1,0 +1,149 @@
+"""What ``reckon chat`` does: a conversation in the terminal, streamed, with tokens per second and cost after each answer.
+
+An ordinary client: it knows the HTTP API and nothing behind it. Only for a key of its own does it open the ledger.
+"""
+
+import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+import click
+import httpx
+
+from reckon.config import Config
+from reckon.errors import BadSetting
+from reckon.ledger.accounts import create_key, revoke_key
+from reckon.ledger.db import Ledger
+
+HERE = ("127.0.0.1", "localhost", "::1")
+
+
+@dataclass(slots=True)
+class Answer:
+    """One answer as it came: its text, and what the last chunk said of it."""
+
+    text: str = ""
+    first_seconds: float = 0.0
+    seconds: float = 0.0
+    finish_reason: str = ""
+    usage: dict[str, Any] = field(default_factory=dict)
+
+    def meter(self) -> str:
+        tokens = self.usage.get("completion_tokens", 0)
+        rate = tokens / self.seconds if self.seconds else 0.0
+        cost = self.usage.get("estimated_cost", 0.0)
+        cut = "" if self.finish_reason == "stop" else f", ended by {self.finish_reason}"
+        return f"{tokens} tokens, {rate:.0f} tokens/s, first after {self.first_seconds * 1e3:.0f} ms, ${cost:.9f}{cut}"
+
+
+def converse(
+    config: Config, url: str | None, key: str | None, model: str | None, message: str, options: dict[str, Any]
+) -> None:
+    """Ask ``message`` and end, or talk until the input ends. Raises BadSetting when there is no server or no such key."""
+    url = url or f"http://{config.host}:{config.port}"
+    with _key(config, url, key) as secret, httpx.Client(base_url=url, timeout=None) as client:
+        client.headers["Authorization"] = f"Bearer {secret}"
+        talk = Conversation(client, model or _first_model(client), options)
+        if message:
+            talk.ask(message)
+            return
+        click.echo(f"Talking to {talk.model}. An empty line or Ctrl-D ends.")
+        while line := _line():
+            talk.ask(line)
+
+
+class Conversation:
+    """The messages so far; each answer is added to them."""
+
+    def __init__(self, client: httpx.Client, model: str, options: dict[str, Any]) -> None:
+        self.model = model
+        self._client = client
+        system = options.pop("system", None)
+        self._options = options
+        self._messages = [{"role": "system", "content": system}] if system else []
+
+    def ask(self, text: str) -> Answer:
+        """Send one more message and print the answer as it comes."""
+        self._messages.append({"role": "user", "content": text})
+        body = {"model": self.model, "messages": self._messages, "stream": True, **self._options}
+        begin, answer = time.monotonic(), Answer()
+        for chunk in _chunks(self._client, body):
+            for choice in chunk["choices"]:
+                piece = choice["delta"].get("content") or ""
+                if piece and not answer.text:
+                    answer.first_seconds = time.monotonic() - begin
+                answer.text += piece
+                answer.finish_reason = choice["finish_reason"] or answer.finish_reason
+                click.echo(piece, nl=False)
+            answer.usage = chunk.get("usage") or answer.usage
+        answer.seconds = time.monotonic() - begin
+        click.echo()
+        click.secho(answer.meter(), dim=True, err=True)
+        self._messages.append({"role": "assistant", "content": answer.text})
+        return answer
+
+
+def _chunks(client: httpx.Client, body: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    with _reaching(client), client.stream("POST", "/v1/openai/chat/completions", json=body) as response:
+        if response.status_code != 200:
+            response.read()
+            raise BadSetting(_message(response))
+        for line in response.iter_lines():
+            if line.startswith("data: ") and line != "data: [DONE]":
+                chunk = json.loads(line.removeprefix("data: "))
+                if "error" in chunk:
+                    raise BadSetting(chunk["error"]["message"])
+                yield chunk
+
+
+def _first_model(client: httpx.Client) -> str:
+    with _reaching(client):
+        response = client.get("/v1/models")
+    if response.status_code != 200:
+        raise BadSetting(_message(response))
+    return str(response.json()["data"][0]["id"])
+
+
+@contextmanager
+def _reaching(client: httpx.Client) -> Iterator[None]:
+    try:
+        yield
+    except httpx.TransportError as error:
+        raise BadSetting(f"no server answers at {client.base_url} ({error}); `reckon serve` starts one") from None
+
+
+def _message(response: httpx.Response) -> str:
+    try:
+        return str(response.json()["error"]["message"])
+    except (ValueError, KeyError, TypeError):
+        return f"the server answered {response.status_code}"
+
+
+@contextmanager
+def _key(config: Config, url: str, key: str | None) -> Iterator[str]:
+    """The given key, the administrator's, or one that lives as long as this conversation with a server on this machine."""
+    if key or config.token:
+        yield key or config.token
+        return
+    if urlsplit(url).hostname not in HERE:
+        raise BadSetting(f"{url} needs a key: --key or RECKON_KEY")
+    ledger = Ledger(config.database)
+    try:
+        account, secret = ledger.run_now(lambda db: create_key(db, f"chat-{time.time_ns()}"))
+        try:
+            yield secret
+        finally:
+            ledger.run_now(lambda db: revoke_key(db, account.key_id))
+    finally:
+        ledger.close()
+
+
+def _line() -> str:
+    try:
+        return input("> ").strip()
+    except (EOFError, KeyboardInterrupt):
+        return ""

@@ -1,0 +1,192 @@
+"""The command line: each command parses, calls one function and prints. Imports are inside, so that --help answers at once."""
+
+import functools
+import json
+import sys
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+import reckon
+from reckon.config import SETTINGS, Config, Setting, load
+from reckon.errors import ReckonError
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+DEFAULT_MODEL = "reckon/abacus"
+
+
+def settings(*names: str) -> Callable[[Command], Command]:
+    """Give a command the flags of these rows of SETTINGS (all, if none is named) and pass it the checked Config."""
+
+    def decorate(command: Command) -> Command:
+        @functools.wraps(command)
+        def with_config(*args: Any, **kwargs: Any) -> Any:
+            flags = {setting.name: kwargs.pop(setting.name, None) for setting in SETTINGS}
+            return command(load(flags), *args, **kwargs)
+
+        decorated: Any = with_config
+        for setting in reversed(SETTINGS):
+            if not names or setting.name in names:
+                decorated = _option(setting)(decorated)
+        return decorated  # type: ignore[no-any-return]
+
+    return decorate
+
+
+def _option(setting: Setting) -> Callable[[Any], Any]:
+    shown = "" if setting.default in ("", 0, 0.0) else f"  [default: {setting.default}]"
+    return click.option(f"--{setting.name.replace('_', '-')}", setting.name, default=None, help=setting.help + shown)
+
+
+class Group(click.Group):
+    """Shows our own errors as one sentence, without a traceback."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except ReckonError as error:
+            raise click.ClickException(error.message) from None
+
+
+@click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(reckon.__version__)
+def main() -> None:
+    """reckon: an inference cloud in a box that can be checked."""
+
+
+@main.command()
+@click.argument("models", nargs=-1, metavar="[MODEL]...")
+@settings()
+def serve(config: Config, models: tuple[str, ...]) -> None:
+    """Serve models behind the OpenAI API.
+
+    MODEL is a catalogue id, a checkpoint directory, a hub id, or ID=DIRECTORY; reckon/abacus if none is given.
+    """
+    from reckon.cli.serve import serve as run
+
+    sys.exit(run(config, models or (DEFAULT_MODEL,)))
+
+
+@main.command()
+@click.option("--url", default=None, help="Base URL of the server; default is the one on this machine.")
+@click.option("--key", envvar="RECKON_KEY", default=None, help="API key; without one, a key for this conversation is made.")
+@click.option("--model", default=None, help="Model id; default is the first that the server has.")
+@click.option("--system", default=None, help="A system message.")
+@click.option("--temperature", type=float, default=None)
+@click.option("--seed", type=int, default=None)
+@click.argument("message", nargs=-1)
+@settings("host", "port", "home", "database", "token")
+def chat(config: Config, url: str | None, key: str | None, model: str | None, message: tuple[str, ...], **options: Any) -> None:
+    """Talk to a model in the terminal; with MESSAGE, ask that and end."""
+    from reckon.cli.chat import converse
+
+    converse(config, url, key, model, " ".join(message), {name: value for name, value in options.items() if value is not None})
+
+
+@main.group()
+def keys() -> None:
+    """Make, list and revoke API keys."""
+
+
+@keys.command("create")
+@click.argument("name")
+@click.option("--admin", is_flag=True, help="May read /metrics and everybody's usage.")
+@click.option("--model", "models", multiple=True, help="Only for this model; may be given several times.")
+@click.option("--limit", type=float, default=None, help="Spending limit in USD.")
+@settings("home", "database")
+def keys_create(config: Config, name: str, admin: bool, models: tuple[str, ...], limit: float | None) -> None:
+    """Make a key and show it once."""
+    from reckon.ledger.accounts import create_key
+    from reckon.ledger.db import Ledger
+
+    nano = None if limit is None else round(limit * 1e9)
+    ledger = Ledger(config.database)
+    _, secret = ledger.run_now(lambda db: create_key(db, name, admin=admin, models=models, limit_nano=nano))
+    ledger.close()
+    click.echo(secret)
+
+
+@keys.command("list")
+@click.option("--json", "as_json", is_flag=True)
+@settings("home", "database")
+def keys_list(config: Config, as_json: bool) -> None:
+    """Show all keys, revoked ones too; the secrets are not stored."""
+    import msgspec
+
+    from reckon.cli import tables
+    from reckon.ledger.accounts import list_keys
+    from reckon.ledger.db import Ledger
+
+    ledger = Ledger(config.database)
+    rows = ledger.run_now(list_keys)
+    ledger.close()
+    if as_json:
+        click.echo(json.dumps(msgspec.to_builtins(rows), indent=2))
+    else:
+        tables.keys(rows)
+
+
+@keys.command("revoke")
+@click.argument("key")
+@settings("home", "database")
+def keys_revoke(config: Config, key: str) -> None:
+    """Revoke a key, by its name or id. What it is running now goes on."""
+    from reckon.ledger.accounts import revoke_key
+    from reckon.ledger.db import Ledger
+
+    ledger = Ledger(config.database)
+    row = ledger.run_now(lambda db: revoke_key(db, key))
+    ledger.close()
+    if row is None:
+        raise click.ClickException(f"no live key has the name or id {key!r}")
+    click.echo(f"revoked {row.name} ({row.hint})")
+
+
+@main.command()
+@click.option("--json", "as_json", is_flag=True)
+def models(as_json: bool) -> None:
+    """Show the catalogue."""
+    import msgspec
+
+    from reckon.catalog.card import catalogue
+    from reckon.cli import tables
+
+    cards = list(catalogue().values())
+    if as_json:
+        click.echo(json.dumps(msgspec.to_builtins(cards), indent=2))
+    else:
+        tables.models(cards)
+
+
+@main.command()
+@click.option("--json", "as_json", is_flag=True)
+@settings("home", "database")
+def usage(config: Config, as_json: bool) -> None:
+    """Show what each key used and what it cost."""
+    import msgspec
+
+    from reckon.cli import tables
+    from reckon.ledger.db import Ledger
+    from reckon.ledger.usage import by_key
+
+    ledger = Ledger(config.database)
+    rows = ledger.run_now(by_key)
+    ledger.close()
+    if as_json:
+        click.echo(json.dumps(msgspec.to_builtins(rows), indent=2))
+    else:
+        tables.usage(rows)
+
+
+@main.command()
+@click.argument("model", default=DEFAULT_MODEL)
+@click.option("--batches", default="1,8,32", help="Numbers of answers at a time.")
+@click.option("--prompt", default=256, type=click.IntRange(min=1), help="Prompt tokens of each.")
+@click.option("--tokens", default=64, type=click.IntRange(min=2), help="Tokens generated of each.")
+@settings("device", "threads", "home", "step_tokens", "kv_memory_gb")
+def bench(config: Config, model: str, batches: str, prompt: int, tokens: int) -> None:
+    """Measure prefill and decode of the engine, scheduler and sampler included, on random prompts."""
+    from reckon.cli.bench import measure
+
+    measure(config, model, [int(size) for size in batches.split(",")], prompt, tokens)

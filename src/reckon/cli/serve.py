@@ -1,0 +1,150 @@
+"""What ``reckon serve`` does: open the ledger, start the engines with a progress bar, listen, print, drain on Ctrl-C.
+
+The one place that puts config, catalogue, engines, ledger and API together.
+"""
+
+import asyncio
+import logging
+import socket
+import time
+from collections.abc import Sequence
+
+import uvicorn
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from reckon.api.app import create_app
+from reckon.catalog.source import Source, resolve
+from reckon.config import Config
+from reckon.engines.native import NativeEngine
+from reckon.engines.pool import Pool
+from reckon.errors import BadSetting
+from reckon.ledger.accounts import create_key, list_keys
+from reckon.ledger.db import Ledger
+from reckon.ledger.usage import recover
+from reckon.link import Loading
+
+PHASES = {"device": "starting the device for", "weights": "loading the weights of", "compile": "compiling the step for"}
+FIRST_KEY = "first"
+
+
+def serve(config: Config, models: Sequence[str]) -> int:
+    """Serve until told to stop. Returns the exit code. Raises SetupError when it cannot start."""
+    logging.basicConfig(level=config.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    with _listen(config) as sock:
+        return asyncio.run(_serve(config, models, sock, Console(highlight=False, soft_wrap=True)))
+
+
+async def _serve(config: Config, models: Sequence[str], sock: socket.socket, console: Console) -> int:
+    begin = time.monotonic()
+    sources = [resolve(model) for model in models]
+    ledger = Ledger(config.database)
+    try:
+        await ledger.run(recover)
+        pool = await _start_engines(config, sources, console)
+        try:
+            await _answer(config, pool, ledger, sock, lambda: _greet(config, sources, ledger, sock, console, begin))
+        finally:
+            await pool.close()
+    finally:
+        ledger.close()
+    console.print("Stopped; every answer that was running is settled.")
+    return 0
+
+
+async def _start_engines(config: Config, sources: Sequence[Source], console: Console) -> Pool:
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console) as progress:
+        engines = {
+            source.card.id: NativeEngine(source.card, source.directory, config, _bar(progress, source.card.id))
+            for source in sources
+        }
+        pool = Pool(engines)
+        await pool.start()
+    for model, engine in engines.items():
+        console.print(f"{model}: {engine.summary()}")
+    return pool
+
+
+def _bar(progress: Progress, model: str):  # type: ignore[no-untyped-def]
+    """A watcher that moves one bar per phase."""
+    bars = {}
+
+    def watch(loading: Loading) -> None:
+        if loading.phase not in bars:
+            bars[loading.phase] = progress.add_task(f"{PHASES.get(loading.phase, loading.phase)} {model}", total=loading.total)
+        progress.update(bars[loading.phase], completed=loading.done, total=loading.total)
+
+    return watch
+
+
+async def _answer(config: Config, pool: Pool, ledger: Ledger, sock: socket.socket, greet) -> None:  # type: ignore[no-untyped-def]
+    """Run uvicorn on our socket. Ctrl-C lets running answers finish, for as long as ``drain_seconds`` says."""
+    server = uvicorn.Server(
+        uvicorn.Config(
+            create_app(config, pool, ledger),
+            log_config=None,
+            access_log=False,
+            lifespan="off",
+            timeout_graceful_shutdown=max(1, round(config.drain_seconds)),
+        )
+    )
+    task = asyncio.create_task(server.serve(sockets=[sock]))
+    while not server.started and not task.done():
+        await asyncio.sleep(0.005)
+    if server.started:
+        await greet()
+    await task
+
+
+async def _greet(
+    config: Config, sources: Sequence[Source], ledger: Ledger, sock: socket.socket, console: Console, begin: float
+) -> None:
+    host, port = sock.getsockname()[:2]
+    url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    console.print(f"Listening on {url} after {time.monotonic() - begin:.1f} s.  Ctrl-C drains and stops.")
+    key = await _first_key(config, ledger)
+    if key is not None:
+        console.print(f"\nYour key, made now and shown once:\n\n  {key}")
+    console.print(f"\nTry it:\n\n{escape(curl(url, key, sources[0].card.id))}\n")
+
+
+async def _first_key(config: Config, ledger: Ledger) -> str | None:
+    """A key for a server that has none: whoever starts it must be able to use it."""
+    if config.token:
+        return None
+    keys = await ledger.run(list_keys)
+    if any(key.revoked is None for key in keys):
+        return None
+    _, secret = await ledger.run(lambda db: create_key(db, FIRST_KEY, admin=True))
+    return secret
+
+
+def curl(url: str, key: str | None, model: str) -> str:
+    """The page's first example with this server's address, key and model."""
+    return f"""curl "{url}/v1/openai/chat/completions" \\
+  -H "Content-Type: application/json" \\
+  -H "Authorization: Bearer {key or "$RECKON_TOKEN"}" \\
+  -d '{{
+      "model": "{model}",
+      "messages": [
+        {{
+          "role": "user",
+          "content": "Hello!"
+        }}
+      ]
+    }}'"""
+
+
+def _listen(config: Config) -> socket.socket:
+    """Take the address before anything is loaded: a port in use should not cost a minute of loading."""
+    try:
+        family = socket.getaddrinfo(config.host, config.port, type=socket.SOCK_STREAM)[0][0]
+        sock = socket.socket(family, socket.SOCK_STREAM)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind((config.host, config.port))
+        sock.listen(2048)
+    except OSError as error:
+        raise BadSetting(f"cannot listen on {config.host} port {config.port}: {error.strerror or error}") from None
+    return sock

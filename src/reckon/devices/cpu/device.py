@@ -1,0 +1,117 @@
+"""The cpu device: numba code behind the seam of devices/base.py. Owns the packed weights, the KV blocks and the threads.
+
+Bits depend on the instruction set (``numeric_path``) and on nothing else of the machine: not on threads, not on the batch.
+"""
+
+import os
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reckon.devices.base import Progress
+from reckon.devices.batch import Batch, SamplingRows
+from reckon.devices.cpu import isa as sets
+from reckon.devices.cpu.layout import KV, Shape, kv_block_elements, pack, padded, shape_of
+from reckon.devices.cpu.sampling import Choice, make_choice
+from reckon.devices.cpu.step import GROUP_ITEMS, Rows, Work, make_work, phases, step
+from reckon.devices.cpu.team import Team
+from reckon.devices.memory import available_bytes
+from reckon.models.arch import Arch
+from reckon.models.weights import Weights
+
+MASSES = 2048
+"""Buckets of the sampler's radix select: its widest digit has 11 bits."""
+
+
+class CpuDevice:
+    """Qwen2 on CPU cores. ``isa`` forces an instruction set by name; ``threads`` 0 takes a thread per usable core."""
+
+    name = "cpu"
+
+    def __init__(self, threads: int = 0, isa: str = "") -> None:
+        self._isa_name, self._isa = sets.choose(isa)
+        self.numeric_path = f"cpu/{self._isa_name}"
+        self._threads = threads or len(os.sched_getaffinity(0))
+
+    def load(self, arch: Arch, weights: Weights, progress: Progress) -> None:
+        self._arch = arch
+        self._shape: Shape = shape_of(arch)
+        self._packed = pack(arch, weights, progress)
+        self._team = Team(self._threads, phases(arch.layers))
+        vocab = padded(arch.vocab_size)
+        self._weights = np.zeros((self._threads, vocab), np.float32)
+        self._candidates = np.zeros((self._threads, vocab), np.int32)
+        self._masses = np.zeros((self._threads, MASSES), np.float64)
+        self._work = make_work(self._shape, rows=1, sampled=1, threads=self._threads)
+        self.allocate(1)
+        self._compile(progress)
+
+    def free_bytes(self) -> int:
+        return available_bytes()
+
+    def block_bytes(self) -> int:
+        return 2 * sum(kv_block_elements(self._arch)) * self._arch.layers * self._arch.kv_heads
+
+    def allocate(self, blocks: int) -> None:
+        needed, free = blocks * self.block_bytes(), self.free_bytes()
+        if needed > free:
+            raise MemoryError(f"{blocks} KV blocks take {needed} bytes of {free} that are free")
+        keys, values = kv_block_elements(self._arch)
+        lead = (self._arch.layers, self._arch.kv_heads, blocks)
+        self._kv = KV(np.zeros((*lead, keys), np.uint16), np.zeros((*lead, values), np.uint16))
+
+    def logits(self, batch: Batch) -> NDArray[np.float32]:
+        self._run(batch, _NO_SAMPLING)
+        return self._work.logits[: batch.sample_rows.size, : self._arch.vocab_size]
+
+    def step(self, batch: Batch) -> NDArray[np.int32]:
+        self._run(batch, batch.sampling)
+        return self._work.tokens[: batch.sample_rows.size].copy()
+
+    def close(self) -> None:
+        self._team.close()
+        del self._packed, self._kv, self._work, self._weights, self._candidates, self._masses
+
+    def _run(self, batch: Batch, sampling: SamplingRows) -> None:
+        rows = Rows(
+            batch.tokens, batch.positions, batch.sequences, batch.block_tables, batch.new_blocks,
+            _groups(batch.sequences, self._shape.heads // self._shape.kv_heads), batch.sample_rows,
+        )  # fmt: skip
+        work = self._fitting(batch.tokens.size, batch.sample_rows.size)
+        choice: Choice = make_choice(sampling, self._weights, self._candidates, self._masses)
+        team, shared = self._team, self._team.shared
+        team.run(
+            lambda rank: step(self._isa, rank, team.threads, shared, self._shape, self._packed, self._kv, work, rows, choice)
+        )
+
+    def _fitting(self, rows: int, sampled: int) -> Work:
+        """Buffers of at least this size: they grow to the largest batch and stay."""
+        most_rows, most_sampled = len(self._work.hidden), len(self._work.logits)
+        if rows > most_rows or sampled > most_sampled:
+            self._work = make_work(self._shape, max(rows, most_rows), max(sampled, most_sampled), self._threads)
+        return self._work
+
+    def _compile(self, progress: Progress) -> None:
+        """One step of one token makes numba compile the step, or read it from its cache."""
+        progress("compile", 0, 1)
+        zeros = np.zeros(1, np.int32)
+        self._run(Batch(zeros, zeros, zeros, np.zeros((1, 1), np.int32), zeros, zeros, _NO_SAMPLING), _NO_SAMPLING)
+        progress("compile", 1, 1)
+
+
+def _groups(sequences: NDArray[np.int32], heads: int) -> NDArray[np.int32]:
+    """Cut the rows into neighbours of one sequence that attend together, [G, 2]: first row, number of rows."""
+    most = max(1, GROUP_ITEMS // heads)
+    borders = np.flatnonzero(np.diff(sequences)) + 1
+    starts, ends = np.concatenate([[0], borders]), np.concatenate([borders, [sequences.size]])
+    if (ends - starts).max() <= most:
+        return np.stack([starts, ends - starts], 1).astype(np.int32)
+    pieces = [(at, min(most, end - at)) for start, end in zip(starts, ends, strict=True) for at in range(start, end, most)]
+    return np.array(pieces, np.int32)
+
+
+_FLOATS, _INTS = np.zeros(0, np.float32), np.zeros(0, np.int32)
+_NO_SAMPLING = SamplingRows(
+    _FLOATS, _INTS, _FLOATS, _FLOATS, _FLOATS, _FLOATS, _FLOATS, np.zeros(0, np.float64), np.zeros(1, np.int32), _INTS, _INTS
+)
+"""No row is sampled: the step stops at the logits."""

@@ -1,0 +1,234 @@
+"""What numba cannot say: the matrix tile, bit casts, atomics. Written as LLVM IR, called from kernels.py and team.py.
+
+``tile`` is where the time goes and where the bits are decided: every output element is one float32 accumulator that takes
+its products in the order of k, whatever the number of rows. That makes a row independent of its batch by construction.
+"""
+
+from typing import Any
+
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.core.errors import RequireLiteralValue
+from numba.extending import intrinsic
+
+from reckon.devices.batch import BLOCK_SIZE
+from reckon.devices.cpu import isa as sets
+
+PANEL = BLOCK_SIZE
+"""Columns of a panel: an array [k / 2, PANEL, 2] of bf16, pairs of k beside each other as vdpbf16ps takes them."""
+
+I16, I32, I64, F32 = ir.IntType(16), ir.IntType(32), ir.IntType(64), ir.FloatType()
+PTR = ir.PointerType()
+
+
+class _BFloat(ir.types.Type):
+    """LLVM's bfloat, which llvmlite does not name."""
+
+    null = "0.0"
+    intrinsic_name = "bf16"
+
+    def _to_string(self) -> str:
+        return "bfloat"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _BFloat)
+
+    def __hash__(self) -> int:
+        return hash(_BFloat)
+
+
+BFLOAT = _BFloat()
+
+
+def _splat(builder: ir.IRBuilder, scalar: ir.Value, lanes: int) -> ir.Value:
+    vector = ir.VectorType(scalar.type, lanes)
+    first = builder.insert_element(ir.Constant(vector, ir.Undefined), scalar, ir.Constant(I32, 0))
+    return builder.shuffle_vector(first, ir.Constant(vector, ir.Undefined), ir.Constant(ir.VectorType(I32, lanes), [0] * lanes))
+
+
+class _PairProduct:
+    """accumulator + x pair . w pairs with vdpbf16ps."""
+
+    def __init__(self, builder: ir.IRBuilder, lanes: int) -> None:
+        self.builder, self.lanes = builder, lanes
+        self.floats, self.pairs = ir.VectorType(F32, lanes), ir.VectorType(BFLOAT, 2 * lanes)
+        signature = ir.FunctionType(self.floats, [self.floats, self.pairs, self.pairs])
+        self.dot = cgutils.get_or_insert_function(builder.module, signature, "llvm.x86.avx512bf16.dpbf16ps.512")
+
+    def weights(self, bits: ir.Value) -> ir.Value:
+        return self.builder.bitcast(bits, self.pairs)
+
+    def row(self, bits: ir.Value) -> ir.Value:
+        return self.builder.bitcast(_splat(self.builder, bits, self.lanes), self.pairs)
+
+    def add(self, accumulator: ir.Value, row: ir.Value, weights: ir.Value) -> ir.Value:
+        return self.builder.call(self.dot, [accumulator, row, weights])
+
+
+class _WidenedProduct:
+    """The same by widening both halves to float32: two multiply-adds, the even k first."""
+
+    def __init__(self, builder: ir.IRBuilder, lanes: int) -> None:
+        self.builder, self.lanes = builder, lanes
+        self.floats = ir.VectorType(F32, lanes)
+        self.ints = ir.VectorType(I32, lanes)
+        signature = ir.FunctionType(self.floats, [self.floats] * 3)
+        self.multiply_add = cgutils.get_or_insert_function(builder.module, signature, f"llvm.fmuladd.v{lanes}f32")
+
+    def weights(self, bits: ir.Value) -> tuple[ir.Value, ir.Value]:
+        b = self.builder
+        even = b.bitcast(b.shl(bits, ir.Constant(self.ints, [16] * self.lanes)), self.floats)
+        odd = b.bitcast(b.and_(bits, ir.Constant(self.ints, [0xFFFF0000] * self.lanes)), self.floats)
+        return even, odd
+
+    def row(self, bits: ir.Value) -> tuple[ir.Value, ir.Value]:
+        b = self.builder
+        even = b.bitcast(b.shl(bits, ir.Constant(I32, 16)), F32)
+        odd = b.bitcast(b.and_(bits, ir.Constant(I32, 0xFFFF0000)), F32)
+        return _splat(b, even, self.lanes), _splat(b, odd, self.lanes)
+
+    def add(self, accumulator: ir.Value, row: tuple[ir.Value, ir.Value], weights: tuple[ir.Value, ir.Value]) -> ir.Value:
+        for x, w in zip(row, weights, strict=True):
+            accumulator = self.builder.call(self.multiply_add, [x, w, accumulator])
+        return accumulator
+
+
+_PRODUCTS: dict[type, tuple[type[_PairProduct] | type[_WidenedProduct], int]] = {
+    sets.Avx512Bf16: (_PairProduct, 4),
+    sets.Avx512: (_WidenedProduct, 4),
+    sets.Generic: (_WidenedProduct, 2),
+}
+"""Per instruction set: how a pair is multiplied, and how many vectors of a row are accumulated in registers at a time."""
+
+
+def _array_address(context: Any, builder: ir.IRBuilder, kind: types.Array, array: ir.Value, offset: ir.Value) -> ir.Value:
+    """The address of the element ``offset`` after the array's first."""
+    # By way of an integer, because numba's arrays still hold typed pointers and llvmlite checks them.
+    data = builder.ptrtoint(context.make_array(kind)(context, builder, array).data, I64)
+    return builder.inttoptr(builder.add(data, builder.mul(offset, ir.Constant(I64, kind.dtype.bitwidth // 8))), PTR)
+
+
+@intrinsic(prefer_literal=True)
+def tile(typing_context, isa, rows, weights, w_at, x, x_at, x_stride, out, out_at, out_stride, pairs):
+    """out[rows, PANEL] += x[rows, 2 * pairs] . panel[pairs, PANEL, 2]; ``rows`` is a constant.
+
+    Arrays are given with the offset of their first element, and a stride between rows, all in elements: bf16 for weights and
+    x (as uint16), float32 for out.
+    """
+    if not isinstance(rows, types.IntegerLiteral):
+        raise RequireLiteralValue("tile needs a constant number of rows")
+    product_class, vectors = _PRODUCTS[isa.instance_class]
+    integers = [types.int64] * 2
+    signature = types.void(isa, rows, weights, types.int64, x, *integers, out, *integers, types.int64)
+
+    def generate(context: Any, builder: ir.IRBuilder, _: Any, args: Any) -> ir.Value:
+        _isa, _rows, w_array, w_offset, x_array, x_offset, x_step, out_array, out_offset, out_step, count = args
+        w_base = _array_address(context, builder, weights, w_array, w_offset)
+        x_base = _array_address(context, builder, x, x_array, x_offset)
+        out_base = _array_address(context, builder, out, out_array, out_offset)
+        product = product_class(builder, 16 if vectors == 4 else 8)
+        width = vectors * product.lanes
+        for column in range(0, PANEL, width):
+            _tile_columns(
+                builder, product, rows.literal_value, vectors, column, w_base, x_base, x_step, out_base, out_step, count
+            )
+        return context.get_dummy_value()
+
+    return signature, generate
+
+
+def _tile_columns(builder, product, rows, vectors, column, w_base, x_base, x_step, out_base, out_step, count):
+    """The loop over k for ``vectors`` vectors of columns, with all accumulators in registers."""
+    b, lanes = builder, product.lanes
+    bits = ir.VectorType(I32, lanes)
+    at = lambda number: ir.Constant(I64, number)  # noqa: E731
+    out_rows = [b.gep(out_base, [b.add(b.mul(out_step, at(row)), at(column))], source_etype=F32) for row in range(rows)]
+    x_rows = [b.gep(x_base, [b.mul(x_step, at(row))], source_etype=I16) for row in range(rows)]
+    outs = [[b.gep(out_rows[row], [at(v * lanes)], source_etype=F32) for v in range(vectors)] for row in range(rows)]
+    starts = [[b.load(outs[row][v], align=4, typ=product.floats) for v in range(vectors)] for row in range(rows)]
+
+    before = b.block
+    loop, after = b.append_basic_block("k"), b.append_basic_block("k.end")
+    b.branch(loop)
+    b.position_at_end(loop)
+    k = b.phi(I64)
+    k.add_incoming(at(0), before)
+    sums = [[b.phi(product.floats) for _ in range(vectors)] for _ in range(rows)]
+    w_row = b.gep(w_base, [b.add(b.mul(k, at(PANEL)), at(column))], source_etype=I32)
+    loads = [b.load(b.gep(w_row, [at(v * lanes)], source_etype=I32), align=4, typ=bits) for v in range(vectors)]
+    weights = [product.weights(load) for load in loads]
+    for row in range(rows):
+        pair = product.row(b.load(b.gep(x_rows[row], [k], source_etype=I32), align=4, typ=I32))
+        for v in range(vectors):
+            sums[row][v].add_incoming(starts[row][v], before)
+            following = product.add(sums[row][v], pair, weights[v])
+            sums[row][v].add_incoming(following, loop)
+            starts[row][v] = following
+    following_k = b.add(k, at(1))
+    k.add_incoming(following_k, loop)
+    b.cbranch(b.icmp_signed("<", following_k, count), loop, after)
+
+    b.position_at_end(after)
+    for row in range(rows):
+        for v in range(vectors):
+            b.store(starts[row][v], outs[row][v], align=4)
+
+
+@intrinsic
+def float_bits(typing_context, value):
+    """float32 -> its bits as uint32."""
+    return types.uint32(types.float32), lambda context, builder, signature, args: builder.bitcast(args[0], I32)
+
+
+@intrinsic
+def bits_float(typing_context, value):
+    """uint32 -> the float32 of these bits."""
+    return types.float32(types.uint32), lambda context, builder, signature, args: builder.bitcast(args[0], F32)
+
+
+@intrinsic
+def atomic_add(typing_context, array, index, value):
+    """array[index] += value as one indivisible step, ordered with all other memory; returns the value before."""
+
+    def generate(context: Any, builder: ir.IRBuilder, _: Any, args: Any) -> ir.Value:
+        address = _array_address(context, builder, array, args[0], args[1])
+        return builder.atomic_rmw("add", address, args[2], "seq_cst")
+
+    return types.int64(array, types.int64, types.int64), generate
+
+
+@intrinsic
+def atomic_load(typing_context, array, index):
+    """array[index] of an int64 array, read anew at every call and ordered before later reads."""
+
+    def generate(context: Any, builder: ir.IRBuilder, _: Any, args: Any) -> ir.Value:
+        address = _array_address(context, builder, array, args[0], args[1])
+        return builder.load_atomic(address, "acquire", 8, typ=I64)
+
+    return types.int64(array, types.int64), generate
+
+
+@intrinsic
+def relax(typing_context):
+    """Give the other hyper-thread of this core a moment: a spin loop's pause."""
+
+    def generate(context: Any, builder: ir.IRBuilder, _: Any, args: Any) -> ir.Value:
+        if builder.module.triple.startswith("x86_64"):
+            pause = cgutils.get_or_insert_function(builder.module, ir.FunctionType(ir.VoidType(), []), "llvm.x86.sse2.pause")
+            builder.call(pause, [])
+        return context.get_dummy_value()
+
+    return types.void(), generate
+
+
+@intrinsic
+def give_way(typing_context):
+    """sched_yield(2): let another thread have this core."""
+
+    def generate(context: Any, builder: ir.IRBuilder, _: Any, args: Any) -> ir.Value:
+        call = cgutils.get_or_insert_function(builder.module, ir.FunctionType(I32, []), "sched_yield")
+        builder.call(call, [])
+        return context.get_dummy_value()
+
+    return types.void(), generate

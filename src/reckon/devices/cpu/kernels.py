@@ -1,0 +1,211 @@
+"""The arithmetic of a Qwen2 layer, row by row: products with panels, norms, rotation, attention. Called from step.py.
+
+Bit identity rests on two habits. A sum over k is one accumulator in order (``tile``), or one loop whose trip count is that of
+the row's own data; and nothing here reads another row of the batch. ``fastmath`` is granted flag by flag, to single loops:
+"reassoc" only where a plain sum is all there is, because it breaks rounding tricks in anything else.
+"""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reckon.devices.cpu.compile import kernel
+from reckon.devices.cpu.intrinsics import PANEL, bits_float, float_bits, tile
+from reckon.devices.cpu.isa import Isa
+
+PAIRS_IN_CACHE = 608
+"""Pairs of k multiplied before the next rows come: 608 * PANEL * 4 bytes stay in a core's second-level cache."""
+LOG2_E = np.float32(math.log2(math.e))
+NEVER = np.float32(-np.inf)
+
+
+@kernel(inline=True)
+def to_bf16(value: np.float32) -> np.uint16:
+    """Round to nearest, ties to even. NaN may become infinity's neighbour; it stays a NaN or inf."""
+    bits = float_bits(value)
+    return np.uint16((bits + np.uint32(0x7FFF) + ((bits >> np.uint32(16)) & np.uint32(1))) >> np.uint32(16))
+
+
+@kernel(inline=True)
+def from_bf16(bits: np.uint16) -> np.float32:
+    return bits_float(np.uint32(bits) << np.uint32(16))
+
+
+@kernel(inline=True, fastmath={"contract"})
+def exp2(x: np.float32) -> np.float32:
+    """2**x to 2 units in the last place for x <= 127; 0 below -126. Taylor series of 2**r on [-1/2, 1/2]."""
+    x = max(x, np.float32(-127.0))
+    whole = np.floor(x + np.float32(0.5))
+    r = x - whole
+    p = np.float32(1.5252733804059840e-5)
+    p = p * r + np.float32(1.5403530393381608e-4)
+    p = p * r + np.float32(1.3333558146428443e-3)
+    p = p * r + np.float32(9.6181291076284772e-3)
+    p = p * r + np.float32(5.5504108664821580e-2)
+    p = p * r + np.float32(2.4022650695910072e-1)
+    p = p * r + np.float32(6.9314718055994531e-1)
+    p = p * r + np.float32(1.0)
+    return p * bits_float(np.uint32(np.int32(whole) + np.int32(127)) << np.uint32(23))
+
+
+@kernel()
+def _tiles(isa: Isa, w, w_at, x, x_at, x_stride, out, out_at, out_stride, pairs, rows):
+    """All rows, six at a time while that leaves no ragged end of one or two: more rows per load of the weights."""
+    row = 0
+    while row < rows:
+        left = rows - row
+        xa = x_at + row * x_stride
+        oa = out_at + row * out_stride
+        if left >= 9 or left == 6:
+            tile(isa, 6, w, w_at, x, xa, x_stride, out, oa, out_stride, pairs)
+            row += 6
+        elif left >= 7 or left == 4:
+            tile(isa, 4, w, w_at, x, xa, x_stride, out, oa, out_stride, pairs)
+            row += 4
+        elif left == 5:
+            tile(isa, 5, w, w_at, x, xa, x_stride, out, oa, out_stride, pairs)
+            row += 5
+        elif left == 3:
+            tile(isa, 3, w, w_at, x, xa, x_stride, out, oa, out_stride, pairs)
+            row += 3
+        elif left == 2:
+            tile(isa, 2, w, w_at, x, xa, x_stride, out, oa, out_stride, pairs)
+            row += 2
+        else:
+            tile(isa, 1, w, w_at, x, xa, x_stride, out, oa, out_stride, pairs)
+            row += 1
+
+
+@kernel()
+def multiply(isa: Isa, w, w_at, x, x_at, x_stride, out, out_at, out_stride, pairs, rows):
+    """out[rows, PANEL] += x[rows, 2 * pairs] . panel; offsets and strides in elements, as in ``tile``.
+
+    k is cut so that a piece of the panel stays in cache for all rows. A cut is exact: the accumulator rests in ``out``.
+    """
+    size = pairs if rows <= 8 else PAIRS_IN_CACHE
+    for k in range(0, pairs, size):
+        count = min(size, pairs - k)
+        _tiles(isa, w, w_at + k * PANEL * 2, x, x_at + 2 * k, x_stride, out, out_at, out_stride, count, rows)
+
+
+@kernel(fastmath={"reassoc", "contract"})
+def _sum_of_squares(x: NDArray[np.float32]) -> np.float32:
+    total = np.float32(0)
+    for i in range(x.size):
+        total += x[i] * x[i]
+    return total
+
+
+@kernel()
+def rms_norm(x: NDArray[np.float32], weight: NDArray[np.float32], eps: np.float32, out: NDArray[np.uint16]) -> None:
+    """out[H] = bf16(x / sqrt(mean(x**2) + eps) * weight). Zhang and Sennrich 2019."""
+    scale = np.float32(1) / np.sqrt(_sum_of_squares(x) / np.float32(x.size) + eps)
+    for i in range(x.size):
+        out[i] = to_bf16(x[i] * scale * weight[i])
+
+
+@kernel()
+def rotate(x, cosine, sine, out) -> None:
+    """Rotary embedding of one head, the halves paired as in the published checkpoints: x, cosine, sine [D] -> out [D] bf16."""
+    half = x.size // 2
+    for i in range(half):
+        out[i] = to_bf16(x[i] * cosine[i] - x[i + half] * sine[i])
+        out[i + half] = to_bf16(x[i + half] * cosine[i] + x[i] * sine[i])
+
+
+@kernel()
+def gate(gates: NDArray[np.float32], ups: NDArray[np.float32], out: NDArray[np.uint16]) -> None:
+    """SwiGLU of one row of a panel: out = bf16(silu(gates) * ups), all [PANEL]."""
+    for i in range(PANEL):
+        g = gates[i]
+        out[i] = to_bf16(g / (np.float32(1) + exp2(min(-g * LOG2_E, np.float32(126.0)))) * ups[i])
+
+
+@kernel(fastmath={"nnan", "nsz"})
+def _largest(scores: NDArray[np.float32]) -> np.float32:
+    best = scores[0]
+    for i in range(PANEL):
+        best = scores[i] if scores[i] > best else best
+    return best
+
+
+@kernel(fastmath={"reassoc"})
+def _total(values: NDArray[np.float32]) -> np.float32:
+    total = np.float32(0)
+    for i in range(PANEL):
+        total += values[i]
+    return total
+
+
+@kernel()
+def weigh(scores, visible, scale, best, total, out, weights):
+    """One row meets one block: scores [PANEL] become weights [PANEL] bf16 relative to the row's running maximum.
+
+    When the maximum grows, ``out`` [D] and the running total are scaled down to it first (Milakov and Gimelshein 2018).
+    ``visible`` tokens of the block stand before the row or at it. Returns the new maximum and total.
+    """
+    for i in range(PANEL):
+        scores[i] = scores[i] * scale if i < visible else NEVER
+    top = max(best, _largest(scores))
+    if top > best:
+        shrink = exp2(best - top)
+        total *= shrink
+        for i in range(out.size):
+            out[i] *= shrink
+    for i in range(PANEL):
+        scores[i] = exp2(scores[i] - top)
+        weights[i] = to_bf16(scores[i])
+    return top, total + _total(scores)
+
+
+class Attention(NamedTuple):
+    """One thread's room for a group of items: rows times the query heads that share a KV head."""
+
+    scores: NDArray[np.float32]  # [items, PANEL]
+    weights: NDArray[np.uint16]  # [items, PANEL] bf16
+    sums: NDArray[np.float32]  # [items, D'], D' = head_dim rounded up to PANEL
+    best: NDArray[np.float32]  # [items]: running maximum of the scores
+    total: NDArray[np.float32]  # [items]: running sum of the weights
+
+
+@kernel()
+def attend(isa, queries, query_at, keys, values, table, position, rows, heads, head_dim, scale, room, out):
+    """Causal attention of ``rows`` neighbouring rows of one sequence, the first at ``position``, for ``heads`` query heads
+    that share one KV head.
+
+    queries: bf16, the items' vectors of head_dim one after the other from ``query_at``; keys [blocks, D * 64] and values
+    [blocks, D' * 64]: this layer's and head's panels; table: the sequence's blocks; out [rows, heads * head_dim] bf16.
+    A row walks its blocks in order and stops at itself, so its bits do not depend on the rows it is grouped with.
+    """
+    items = rows * heads
+    columns = room.sums.shape[1]
+    room.best[:items] = NEVER
+    room.total[:items] = 0
+    room.sums[:items] = 0
+    for block in range((position + rows - 1) // PANEL + 1):
+        # Rows that stand before this block are done: those still walking are the last ones.
+        first = max(0, block * PANEL - position) * heads
+        active = items - first
+        room.scores[first:items] = 0
+        multiply(
+            isa, keys[table[block]], 0, queries, query_at + first * head_dim, head_dim,
+            room.scores, first * PANEL, PANEL, head_dim // 2, active,
+        )  # fmt: skip
+        for item in range(first, items):
+            visible = position + item // heads + 1 - block * PANEL
+            best, total = room.best[item], room.total[item]
+            room.best[item], room.total[item] = weigh(
+                room.scores[item], visible, scale, best, total, room.sums[item], room.weights[item]
+            )
+        for column in range(0, columns, PANEL):
+            multiply(
+                isa, values[table[block]], column * PANEL, room.weights, first * PANEL, PANEL,
+                room.sums, first * columns + column, columns, PANEL // 2, active,
+            )  # fmt: skip
+    for item in range(items):
+        row, head = item // heads, item % heads
+        share = np.float32(1) / room.total[item]
+        for i in range(head_dim):
+            out[row, head * head_dim + i] = to_bf16(room.sums[item, i] * share)

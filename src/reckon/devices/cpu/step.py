@@ -1,0 +1,257 @@
+"""One step of a Qwen2 as one compiled call that all threads enter together: embed, the layers, the head, the sampler.
+
+A phase is a loop over tickets, and ``meet`` stands between a phase that writes and the next that reads. Called by device.py;
+the arithmetic is in kernels.py, what the arrays hold in layout.py.
+"""
+
+from typing import NamedTuple
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+from reckon.devices.cpu.compile import kernel
+from reckon.devices.cpu.intrinsics import PANEL
+from reckon.devices.cpu.isa import Isa
+from reckon.devices.cpu.kernels import Attention, attend, from_bf16, gate, multiply, rms_norm, rotate, to_bf16
+from reckon.devices.cpu.layout import KV, Packed, Shape, padded
+from reckon.devices.cpu.sampling import Choice, pick
+from reckon.devices.cpu.team import Shared, meet, tickets
+
+ROW_BLOCK = 256
+"""Rows multiplied by all panels before the next rows come, so that they stay in cache."""
+GROUP_ITEMS = 48
+"""Rows times heads that attend together: enough to use each loaded key many times, few enough for the first-level cache."""
+PHASES_PER_LAYER = 8
+
+
+class Work(NamedTuple):
+    """Buffers of a step, for up to T rows and R sampled rows. N' is N rounded up to PANEL."""
+
+    hidden: NDArray[np.float32]  # [T, H']: the residual stream
+    normed: NDArray[np.uint16]  # [T, H] bf16
+    qkv: NDArray[np.float32]  # [T, N']
+    queries: NDArray[np.uint16]  # [kv_heads, T, heads / kv_heads * D] bf16, rotated
+    keys: NDArray[np.uint16]  # [threads, D]: one rotated key
+    attended: NDArray[np.uint16]  # [T, heads * D] bf16
+    gates: NDArray[np.float32]  # [threads, 2 * ROW_BLOCK, PANEL]
+    active: NDArray[np.uint16]  # [T, I'] bf16: after SwiGLU
+    last: NDArray[np.uint16]  # [R, H] bf16
+    logits: NDArray[np.float32]  # [R, V']
+    tokens: NDArray[np.int32]  # [R]
+    scores: NDArray[np.float32]  # [threads, items, PANEL]; this and the next four: Attention per thread
+    weights: NDArray[np.uint16]
+    sums: NDArray[np.float32]
+    best: NDArray[np.float32]
+    total: NDArray[np.float32]
+
+
+class Rows(NamedTuple):
+    """The batch as the step takes it."""
+
+    tokens: NDArray[np.int32]  # [T]
+    positions: NDArray[np.int32]  # [T]
+    sequences: NDArray[np.int32]  # [T]
+    tables: NDArray[np.int32]  # [S, W]
+    new_blocks: NDArray[np.int32]  # [N]
+    groups: NDArray[np.int32]  # [G, 2]: first row and number of rows that attend together
+    sampled: NDArray[np.int32]  # [R]
+
+
+def make_work(shape: Shape, rows: int, sampled: int, threads: int) -> Work:
+    """Buffers for at most ``rows`` rows, ``sampled`` of them sampled."""
+    group = shape.heads // shape.kv_heads
+    items, width = max(GROUP_ITEMS, group), padded(shape.head_dim)
+    queries, keys = shape.heads * shape.head_dim, shape.kv_heads * shape.head_dim
+    return Work(
+        hidden=np.zeros((rows, padded(shape.hidden)), np.float32),
+        normed=np.zeros((rows, shape.hidden), np.uint16),
+        qkv=np.zeros((rows, padded(queries + 2 * keys)), np.float32),
+        queries=np.zeros((shape.kv_heads, rows, group * shape.head_dim), np.uint16),
+        keys=np.zeros((threads, shape.head_dim), np.uint16),
+        attended=np.zeros((rows, queries), np.uint16),
+        gates=np.zeros((threads, 2 * ROW_BLOCK, PANEL), np.float32),
+        active=np.zeros((rows, padded(shape.intermediate)), np.uint16),
+        last=np.zeros((sampled, shape.hidden), np.uint16),
+        logits=np.zeros((sampled, padded(shape.vocab)), np.float32),
+        tokens=np.zeros(sampled, np.int32),
+        scores=np.zeros((threads, items, PANEL), np.float32),
+        weights=np.zeros((threads, items, PANEL), np.uint16),
+        sums=np.zeros((threads, items, width), np.float32),
+        best=np.zeros((threads, items), np.float32),
+        total=np.zeros((threads, items), np.float32),
+    )
+
+
+def phases(layers: int) -> int:
+    """How many phases a step has, each with its own tickets."""
+    return 2 + PHASES_PER_LAYER * layers + 3
+
+
+@kernel()
+def _clear(shared: Shared, phase: int, kv: KV, rows: Rows) -> None:
+    """Zero the blocks that changed hands: a weight of 0 times what an earlier owner left (NaN, say) must be 0."""
+    for ticket in tickets(shared, phase, rows.new_blocks.size):
+        block = rows.new_blocks[ticket]
+        kv.keys[:, :, block] = 0
+        kv.values[:, :, block] = 0
+
+
+@kernel()
+def _embed(shared: Shared, phase: int, shape: Shape, weights: Packed, work: Work, rows: Rows) -> None:
+    """The residual stream starts as the token's embedding, read out of the head's panels where the two are one."""
+    for row in tickets(shared, phase, rows.tokens.size):
+        token = rows.tokens[row]
+        if weights.embedding.shape[0] > 0:
+            for i in range(shape.hidden):
+                work.hidden[row, i] = from_bf16(weights.embedding[token, i])
+        else:
+            panel, column = weights.head[token // PANEL], token % PANEL
+            for i in range(shape.hidden):
+                work.hidden[row, i] = from_bf16(panel[(i // 2 * PANEL + column) * 2 + i % 2])
+
+
+@kernel()
+def _product(isa: Isa, shared: Shared, phase: int, panels, x, out, rows: int) -> None:
+    """out[:rows] += x[:rows] . panels: one ticket is one panel for a block of rows."""
+    pairs = panels.shape[1] // (2 * PANEL)
+    blocks = (rows + ROW_BLOCK - 1) // ROW_BLOCK
+    for ticket in tickets(shared, phase, panels.shape[0] * blocks):
+        panel, first = ticket % panels.shape[0], ticket // panels.shape[0] * ROW_BLOCK
+        count = min(ROW_BLOCK, rows - first)
+        at = first * out.shape[1] + panel * PANEL
+        multiply(isa, panels[panel], 0, x, first * x.shape[1], x.shape[1], out, at, out.shape[1], pairs, count)
+
+
+@kernel()
+def _norm_attention(shared: Shared, phase: int, layer: int, shape: Shape, weights: Packed, work: Work, count: int) -> None:
+    """Norm before attention; the row of queries, keys and values starts as its bias."""
+    for row in tickets(shared, phase, count):
+        rms_norm(work.hidden[row, : shape.hidden], weights.attention_norm[layer], shape.eps, work.normed[row])
+        for i in range(work.qkv.shape[1]):
+            work.qkv[row, i] = weights.qkv_bias[layer, i]
+
+
+@kernel()
+def _norm_mlp(shared: Shared, phase: int, layer: int, shape: Shape, weights: Packed, work: Work, count: int) -> None:
+    for row in tickets(shared, phase, count):
+        rms_norm(work.hidden[row, : shape.hidden], weights.mlp_norm[layer], shape.eps, work.normed[row])
+
+
+@kernel()
+def _rotate_and_store(
+    rank: int, shared: Shared, phase: int, layer: int, shape: Shape, weights: Packed, kv: KV, work: Work, rows: Rows
+) -> None:
+    """Queries and keys get their positions; keys and values go to their place in the row's block."""
+    size, group = shape.head_dim, shape.heads // shape.kv_heads
+    key = work.keys[rank]
+    for row in tickets(shared, phase, rows.tokens.size):
+        position = rows.positions[row]
+        cosine, sine, qkv = weights.cosine[position], weights.sine[position], work.qkv[row]
+        block, slot = rows.tables[rows.sequences[row], position // PANEL], position % PANEL
+        for head in range(shape.heads):
+            at = head % group * size
+            rotate(qkv[head * size : (head + 1) * size], cosine, sine, work.queries[head // group, row, at : at + size])
+        for head in range(shape.kv_heads):
+            at = (shape.heads + head) * size
+            rotate(qkv[at : at + size], cosine, sine, key)
+            keys, values = kv.keys[layer, head, block], kv.values[layer, head, block]
+            at += shape.kv_heads * size
+            for i in range(size):
+                keys[(i // 2 * PANEL + slot) * 2 + i % 2] = key[i]
+                values[((i // PANEL * (PANEL // 2) + slot // 2) * PANEL + i % PANEL) * 2 + slot % 2] = to_bf16(qkv[at + i])
+
+
+@kernel()
+def _attend(isa: Isa, rank: int, shared: Shared, phase: int, layer: int, shape: Shape, kv: KV, work: Work, rows: Rows) -> None:
+    """One ticket is one group of rows and one KV head; the last groups first, for they have the longest way."""
+    group = shape.heads // shape.kv_heads
+    width = group * shape.head_dim
+    room = Attention(work.scores[rank], work.weights[rank], work.sums[rank], work.best[rank], work.total[rank])
+    items = rows.groups.shape[0] * shape.kv_heads
+    for ticket in tickets(shared, phase, items):
+        which, head = divmod(items - 1 - ticket, shape.kv_heads)
+        first, count = rows.groups[which, 0], rows.groups[which, 1]
+        attend(
+            isa, work.queries[head], first * width, kv.keys[layer, head], kv.values[layer, head],
+            rows.tables[rows.sequences[first]], rows.positions[first], count, group, shape.head_dim, shape.scale, room,
+            work.attended[first : first + count, head * width : (head + 1) * width],
+        )  # fmt: skip
+
+
+@kernel()
+def _gate_up(isa: Isa, rank: int, shared: Shared, phase: int, panels, work: Work, count: int) -> None:
+    """Gates and ups of one panel side by side, so that SwiGLU needs no memory between them."""
+    room, x = work.gates[rank], work.normed
+    pairs, width = panels.shape[1] // (2 * PANEL), panels.shape[0] // 2
+    blocks = (count + ROW_BLOCK - 1) // ROW_BLOCK
+    for ticket in tickets(shared, phase, width * blocks):
+        panel, first = ticket % width, ticket // width * ROW_BLOCK
+        rows = min(ROW_BLOCK, count - first)
+        for half in range(2):
+            room[half * ROW_BLOCK : half * ROW_BLOCK + rows] = 0
+            weights, at = panels[2 * panel + half], half * ROW_BLOCK * PANEL
+            multiply(isa, weights, 0, x, first * x.shape[1], x.shape[1], room, at, PANEL, pairs, rows)
+        for row in range(rows):
+            out = work.active[first + row, panel * PANEL : (panel + 1) * PANEL]
+            gate(room[row], room[ROW_BLOCK + row], out)
+
+
+@kernel()
+def _norm_sampled(shared: Shared, phase: int, shape: Shape, weights: Packed, work: Work, rows: Rows) -> None:
+    for ticket in tickets(shared, phase, rows.sampled.size):
+        rms_norm(work.hidden[rows.sampled[ticket], : shape.hidden], weights.last_norm, shape.eps, work.last[ticket])
+        work.logits[ticket] = 0
+
+
+@kernel()
+def _sample(rank: int, shared: Shared, phase: int, shape: Shape, work: Work, choice: Choice) -> None:
+    for row in tickets(shared, phase, choice.temperature.size):
+        work.tokens[row] = pick(work.logits[row, : shape.vocab], row, rank, choice)
+
+
+@numba.njit(nogil=True, cache=True, error_model="numpy", _nrt=False)
+def step(
+    isa: Isa,
+    rank: int,
+    threads: int,
+    shared: Shared,
+    shape: Shape,
+    weights: Packed,
+    kv: KV,
+    work: Work,
+    rows: Rows,
+    choice: Choice,
+) -> None:
+    """Compute all rows, store their keys and values, and leave the sampled rows' logits and tokens in ``work``.
+
+    With an empty ``choice`` the sampler does nothing: that is how logits are asked for.
+    """
+    count = rows.tokens.size
+    _clear(shared, 0, kv, rows)
+    _embed(shared, 1, shape, weights, work, rows)
+    meet(shared, threads)
+    for layer in range(shape.layers):
+        phase = 2 + PHASES_PER_LAYER * layer
+        _norm_attention(shared, phase, layer, shape, weights, work, count)
+        meet(shared, threads)
+        _product(isa, shared, phase + 1, weights.qkv[layer], work.normed, work.qkv, count)
+        meet(shared, threads)
+        _rotate_and_store(rank, shared, phase + 2, layer, shape, weights, kv, work, rows)
+        meet(shared, threads)
+        _attend(isa, rank, shared, phase + 3, layer, shape, kv, work, rows)
+        meet(shared, threads)
+        _product(isa, shared, phase + 4, weights.out[layer], work.attended, work.hidden, count)
+        meet(shared, threads)
+        _norm_mlp(shared, phase + 5, layer, shape, weights, work, count)
+        meet(shared, threads)
+        _gate_up(isa, rank, shared, phase + 6, weights.gate_up[layer], work, count)
+        meet(shared, threads)
+        _product(isa, shared, phase + 7, weights.down[layer], work.active, work.hidden, count)
+        meet(shared, threads)
+    last = 2 + PHASES_PER_LAYER * shape.layers
+    _norm_sampled(shared, last, shape, weights, work, rows)
+    meet(shared, threads)
+    _product(isa, shared, last + 1, weights.head, work.last, work.logits, rows.sampled.size)
+    meet(shared, threads)
+    _sample(rank, shared, last + 2, shape, work, choice)

@@ -1,0 +1,142 @@
+"""One job on its way back: token ids of each choice become text, calls and endings. Also the job's journal.
+
+Knows text and the link's messages; which worker they come from and whether it is still the first one, native.py knows.
+"""
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator, Callable, Iterator
+
+import msgspec
+
+from reckon.engines.base import Prepared
+from reckon.errors import EngineFailed
+from reckon.job import CallDelta, Delta, Event, Finish, FinishReason, Usage
+from reckon.link import Abort, Done, Failed, Submit, Tokens
+from reckon.text.pieces import CallArguments, CallStart, Piece, Text
+from reckon.text.splitter import Splitter
+from reckon.text.tokenizer import Tokenizer
+
+Message = Tokens | Done | Failed
+
+
+class Choice:
+    """One of a job's answers. ``tokens`` is its journal: all that any worker has given for it, read or not yet read."""
+
+    def __init__(self, submit: Submit, prepared: Prepared, tokenizer: Tokenizer) -> None:
+        job = prepared.job
+        self.submit = submit
+        self.index = submit.choice
+        self.tokens: list[int] = []
+        self.ended: Done | Failed | None = None
+        self.stopping = False
+        self.restarts = 0
+        self._job_id = job.id
+        self._decoder = tokenizer.decoder()
+        self._splitter = Splitter(job.stop, bool(job.tools))
+        self._read = 0
+
+    @property
+    def usage(self) -> Usage:
+        """What the engine charged; a failed answer costs nothing."""
+        return self.ended.usage if isinstance(self.ended, Done) else Usage()
+
+    def again(self) -> Submit:
+        """The same request with what is already known of its answer: another worker goes on after the last token."""
+        return msgspec.structs.replace(self.submit, generated=self.tokens)
+
+    def end_by_journal(self, keep: int | None = None) -> Done:
+        """The Done of a worker that cannot give it any more."""
+        completion = len(self.tokens) if keep is None else min(keep, len(self.tokens))
+        prompt = len(self.submit.prompt) if self.submit.leader is None and completion else 0
+        return Done(self.submit.request, "abort", Usage(prompt, 0, completion))
+
+    def read(self, token: int) -> Iterator[Event]:
+        """The events of one more token. Sets ``stopping`` when a stop string was found: the rest is not wanted."""
+        self._read += 1
+        yield from self._events(self._splitter.push(self._decoder.push(token)))
+        self.stopping = self._splitter.stopped
+
+    @property
+    def kept(self) -> int:
+        """Tokens up to the one that completed a stop string."""
+        return self._read
+
+    def finish(self, done: Done) -> Iterator[Event]:
+        """What was held back, and the ending."""
+        if not self.stopping:
+            yield from self._events(self._splitter.push(self._decoder.flush()))
+            yield from self._events(self._splitter.finish())
+        reason: FinishReason = "stop" if self.stopping else done.reason
+        if reason == "stop" and self._splitter.called:
+            reason = "tool_calls"
+        yield Finish(self.index, reason, done.usage)
+
+    def _events(self, pieces: list[Piece]) -> Iterator[Event]:
+        for piece in pieces:
+            match piece:
+                case Text(channel, text):
+                    yield Delta(self.index, channel, text)
+                case CallStart(index, name):
+                    yield CallDelta(self.index, index, "", id=self._call_id(index), name=name)
+                case CallArguments(index, fragment):
+                    yield CallDelta(self.index, index, fragment)
+
+    def _call_id(self, index: int) -> str:
+        """The same for the same answer, whoever asks."""
+        return "call_" + hashlib.sha256(f"{self._job_id}/{self.index}/{index}".encode()).hexdigest()[:24]
+
+
+class NativeRun:
+    """engines/base.py's Run over a worker. ``abort`` sends an Abort to whichever worker there is."""
+
+    def __init__(self, choices: list[Choice], abort: Callable[[Abort], None]) -> None:
+        self._choices = {choice.submit.request: choice for choice in choices}
+        self._abort = abort
+        self._messages: asyncio.Queue[Message] = asyncio.Queue()
+        self._all_ended = asyncio.Event()
+
+    def deliver(self, choice: Choice, message: Message) -> None:
+        """Called by the reader of the link, in order. The journal is written here, before anyone has read the token."""
+        if choice.ended is not None:
+            return
+        if isinstance(message, Tokens):
+            choice.tokens += message.ids
+        else:
+            choice.ended = message
+            if all(other.ended is not None for other in self._choices.values()):
+                self._all_ended.set()
+        self._messages.put_nowait(message)
+
+    async def __aiter__(self) -> AsyncIterator[Event]:
+        left = len(self._choices)
+        while left:
+            message = await self._messages.get()
+            choice = self._choices[message.request]
+            if isinstance(message, Failed):
+                raise EngineFailed(message.message)
+            if isinstance(message, Done):
+                left -= 1
+                for event in choice.finish(message):
+                    yield event
+                continue
+            for token in message.ids:
+                if choice.stopping:
+                    break
+                for event in choice.read(token):
+                    yield event
+                if choice.stopping:
+                    self._abort(Abort(choice.submit.request, choice.kept))
+
+    def used(self) -> Usage:
+        """What was read so far; what of the prompt was cached is known at the end only."""
+        prompts = sum(len(choice.submit.prompt) for choice in self._choices.values() if choice.submit.leader is None)
+        return Usage(prompts, 0, sum(choice.kept for choice in self._choices.values()))
+
+    async def cancel(self) -> Usage:
+        """Stop what still runs and return what all choices used."""
+        for choice in self._choices.values():
+            if choice.ended is None:
+                self._abort(Abort(choice.submit.request, choice.kept if choice.stopping else None))
+        await self._all_ended.wait()
+        return sum((choice.usage for choice in self._choices.values()), Usage())

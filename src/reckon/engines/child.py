@@ -1,0 +1,87 @@
+"""The worker as a child process: started with one end of a socket pair, and dead when that socket closes.
+
+Knows how to start it and how to end it, nothing of requests. Called by native.py.
+"""
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+from collections.abc import Callable
+
+import msgspec
+
+from reckon.errors import UnsupportedModel
+from reckon.link import ApiEnd, Broken, Launch, LinkClosed, Loading, Ready
+
+Watch = Callable[[Loading], None]
+"""Called with each step of the loading, for a progress bar."""
+
+END_SECONDS = 2.0
+"""How long a worker may take to notice that its link is closed before it is killed."""
+
+
+class ChildDied(Exception):
+    """The worker ended before it was ready."""
+
+
+class Child:
+    """A worker that is ready. ``link`` ends when it dies."""
+
+    def __init__(self, process: asyncio.subprocess.Process, link: ApiEnd, ready: Ready) -> None:
+        self.process = process
+        self.link = link
+        self.ready = ready
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid
+
+    @classmethod
+    async def start(cls, launch: Launch, watch: Watch) -> "Child":
+        """Raises UnsupportedModel when the worker says it will never serve this model, ChildDied when it just ended."""
+        ours, theirs = socket.socketpair()
+        with theirs:
+            command = [sys.executable, "-m", "reckon.worker", str(theirs.fileno()), msgspec.json.encode(launch).decode()]
+            # Keys stay on this side: the worker knows token ids only.
+            environment = {name: value for name, value in os.environ.items() if name != "RECKON_TOKEN"}
+            process = await asyncio.create_subprocess_exec(*command, pass_fds=[theirs.fileno()], env=environment)
+        link = await ApiEnd.open(ours)
+        try:
+            return cls(process, link, await _ready(link, watch))
+        except BaseException as error:
+            link.close()
+            await _end(process)
+            if isinstance(error, LinkClosed):
+                raise ChildDied(f"the worker ended with code {process.returncode} while it was loading") from error
+            raise
+
+    def kill(self) -> None:
+        """End it at once; ``link`` will close."""
+        if self.process.returncode is None:
+            self.process.send_signal(signal.SIGKILL)
+
+    async def stop(self) -> None:
+        """Close the link, which ends the worker, and wait until it is gone."""
+        self.link.close()
+        await _end(self.process)
+
+
+async def _ready(link: ApiEnd, watch: Watch) -> Ready:
+    while True:
+        for message in await link.receive():
+            if isinstance(message, Ready):
+                return message
+            if isinstance(message, Broken):
+                raise UnsupportedModel(message.message)
+            if isinstance(message, Loading):
+                watch(message)
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    try:
+        await asyncio.wait_for(process.wait(), END_SECONDS)
+    except TimeoutError:
+        process.kill()
+        await process.wait()

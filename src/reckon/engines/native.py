@@ -1,0 +1,271 @@
+"""Our own engine as the API sees it: prompt to token ids, ids over the link, text back; and the care of the worker process.
+
+A worker that dies or stalls is replaced. What it was working on is submitted again with the tokens it had given (the
+journal), and goes on as if nothing had happened: the next token depends on tokens, seed and position only.
+"""
+
+import asyncio
+import contextlib
+import itertools
+import logging
+import time
+from collections import deque
+from pathlib import Path
+
+from reckon.catalog.card import Card
+from reckon.config import Config
+from reckon.engines.answer import Choice, NativeRun
+from reckon.engines.base import Health, Prepared
+from reckon.engines.child import Child, ChildDied, Watch
+from reckon.errors import ContextLengthExceeded, EngineUnavailable, QueueFull, SetupError, UnsupportedModel
+from reckon.job import Job
+from reckon.link import Abort, Counters, Done, Failed, Launch, LinkClosed, Stepped, Submit, Tokens
+from reckon.text.template import ChatTemplate
+from reckon.text.tokenizer import Tokenizer
+
+log = logging.getLogger(__name__)
+
+RESTARTS_PER_REQUEST = 2
+"""A request that was there when this many workers died is not given to another: it may be the cause."""
+LONGEST_PAUSE = 30.0
+STEADY_SECONDS = 60.0
+"""A worker that lived this long is not held responsible for the one before it."""
+RATE_WINDOW = 64
+
+
+class NativeEngine:
+    """engines/base.py over one worker process."""
+
+    def __init__(self, card: Card, directory: Path, config: Config, watch: Watch) -> None:
+        self.card = card
+        self.fingerprint = ""
+        self.context = card.context
+        self.restarts = 0
+        self._config = config
+        self._watch = watch
+        self._tokenizer = Tokenizer.from_directory(directory)
+        self._stop_tokens: list[int] = []
+        self._template = ChatTemplate.from_directory(directory)
+        self._launch = _launch(directory, config)
+        self._child: Child | None = None
+        self._supervisor: asyncio.Task[None] | None = None
+        self._numbers = itertools.count(1)
+        self._open: dict[int, tuple[NativeRun, Choice]] = {}
+        self._pulse = Stepped(0, 0, 0, 0, Counters())
+        self._pulse_time = 0.0
+        self._counters = Counters()
+        self._counted_before = Counters()
+        self._finish_times: deque[float] = deque(maxlen=RATE_WINDOW)
+
+    async def start(self) -> None:
+        """Start the first worker. Raises SetupError when it cannot serve this model."""
+        try:
+            self._adopt(await Child.start(self._launch, self._watch))
+        except ChildDied as error:
+            raise SetupError(str(error)) from error
+        self._supervisor = asyncio.create_task(self._supervise())
+
+    def prepare(self, job: Job) -> Prepared:
+        prompt = self._tokenizer.encode(self._template.render(job.messages, job.tools))
+        room = self.context - len(prompt)
+        if room < 1:
+            raise ContextLengthExceeded(
+                f"This model's maximum context length is {self.context} tokens, "
+                f"but the messages come to {len(prompt)} tokens and leave no room for an answer.",
+                param="messages",
+            )
+        return Prepared(job, prompt, room if job.max_tokens is None else min(job.max_tokens, room))
+
+    def admit(self, prepared: Prepared) -> None:
+        if self._child is None:
+            raise EngineUnavailable(f"the engine of {self.card.id} is being started again", retry_after=2)
+        places = self._config.max_sequences + self._config.max_queue
+        missing = len(self._open) + prepared.job.n - places
+        if missing > 0:
+            raise QueueFull(
+                f"{len(self._open)} answers are running or waiting for {self.card.id}, of at most {places}",
+                retry_after=self._seconds_for(missing),
+            )
+
+    def run(self, prepared: Prepared) -> NativeRun:
+        submits = self._submits(prepared)
+        choices = [Choice(submit, prepared, self._tokenizer) for submit in submits]
+        if not self._open:
+            self._pulse_time = time.monotonic()  # an idle worker is not a stalled one
+        run = NativeRun(choices, self._abort)
+        for choice in choices:
+            self._open[choice.submit.request] = (run, choice)
+        self._send(*submits)
+        return run
+
+    def health(self) -> Health:
+        ready = self._child is not None
+        state = "ready" if ready else "starting" if self.restarts == 0 else "restarting"
+        stalled = self._stalled()
+        return Health(
+            ready, not stalled, "stalled" if stalled else state, self._pulse.running, self._pulse.waiting, self.restarts
+        )  # fmt: skip
+
+    def counters(self) -> Counters:
+        """Tokens by the workers' own counts, over all of them."""
+        return self._counters
+
+    def summary(self) -> str:
+        """One line for whoever started the server: where it runs, how much it can hold, how long loading took."""
+        if self._child is None:
+            return "not running"
+        ready = self._child.ready
+        phases = ", ".join(f"{phase} {seconds:.1f} s" for phase, seconds in ready.seconds.items())
+        kv = f"KV cache {ready.kv_bytes / 1e6:,.0f} MB for {ready.kv_tokens:,} tokens"
+        return f"{ready.device}, context {self.context:,}, {kv} ({phases})"
+
+    @property
+    def worker_pid(self) -> int | None:
+        return None if self._child is None else self._child.pid
+
+    async def close(self) -> None:
+        if self._supervisor is not None:
+            self._supervisor.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._supervisor
+        if self._child is not None:
+            await self._child.stop()
+            self._child = None
+        self._fail_all("the server is shutting down")
+
+    def _submits(self, prepared: Prepared) -> list[Submit]:
+        """One per choice; the others follow the first, which computes the prompt for all."""
+        job = prepared.job
+        numbers = [next(self._numbers) for _ in range(job.n)]
+        return [
+            Submit(
+                number, prepared.prompt, job.sampling, prepared.max_tokens, self._stop_tokens, job.account, choice,
+                leader=numbers[0] if choice else None,
+            )
+            for choice, number in enumerate(numbers)
+        ]  # fmt: skip
+
+    def _send(self, *messages: Submit | Abort) -> None:
+        """To the worker there is. If there is none, the journal speaks: Submits wait in it, Aborts are answered from it."""
+        if self._child is not None:
+            with contextlib.suppress(LinkClosed):
+                self._child.link.send(*messages)
+                return
+        for message in messages:
+            if isinstance(message, Abort) and message.request in self._open:
+                _, choice = self._open[message.request]
+                self._deliver(choice.end_by_journal(message.keep))
+
+    def _abort(self, abort: Abort) -> None:
+        self._send(abort)
+
+    def _deliver(self, message: Tokens | Done | Failed) -> None:
+        entry = self._open.get(message.request)
+        if entry is None:
+            return
+        if not isinstance(message, Tokens):
+            del self._open[message.request]
+            self._finish_times.append(time.monotonic())
+        entry[0].deliver(entry[1], message)
+
+    async def _supervise(self) -> None:
+        """Read the link for ever; when the worker is lost, start another and go on."""
+        pause = 0.0
+        while True:
+            born = time.monotonic()
+            await self._read_until_lost()
+            self.restarts += 1
+            pause = 0.0 if time.monotonic() - born > STEADY_SECONDS else min(max(2 * pause, 0.1), LONGEST_PAUSE)
+            self._settle_lost()
+            while self._child is None:
+                await asyncio.sleep(pause)
+                try:
+                    self._adopt(await Child.start(self._launch, lambda loading: None))
+                except (ChildDied, UnsupportedModel) as error:
+                    log.error("the worker of %s does not start: %s", self.card.id, error)
+                    pause = min(max(2 * pause, 0.1), LONGEST_PAUSE)
+                    self._fail_all("the engine was lost and does not start again")
+            log.warning("the worker of %s is back; %d answers go on", self.card.id, len(self._open))
+
+    async def _read_until_lost(self) -> None:
+        child = self._child
+        if child is None:
+            return
+        watchdog = asyncio.create_task(self._watch_stalls(child))
+        try:
+            while True:
+                for message in await child.link.receive():
+                    if isinstance(message, Stepped):
+                        self._pulse, self._pulse_time = message, time.monotonic()
+                        self._counters = _sum(self._counted_before, message.counters)
+                    elif isinstance(message, Tokens | Done | Failed):
+                        self._deliver(message)
+        except LinkClosed:
+            log.error("the worker of %s (process %d) is gone", self.card.id, child.pid)
+        finally:
+            watchdog.cancel()
+        self._child = None
+        child.kill()
+        await child.stop()
+
+    async def _watch_stalls(self, child: Child) -> None:
+        while True:
+            await asyncio.sleep(min(1.0, self._config.stall_seconds / 4))
+            if self._stalled():
+                log.error("the worker of %s made no step for %.0f s; replacing it", self.card.id, self._config.stall_seconds)
+                child.kill()
+                return
+
+    def _stalled(self) -> bool:
+        return bool(self._open) and self._child is not None and time.monotonic() - self._pulse_time > self._config.stall_seconds
+
+    def _adopt(self, child: Child) -> None:
+        """A new worker: its facts, and the answers that the old one left behind."""
+        self._child = child
+        self.fingerprint = child.ready.fingerprint
+        self.context = min(self.card.context, child.ready.context)
+        self._stop_tokens = child.ready.stop_tokens
+        self._pulse_time = time.monotonic()
+        self._send(*(choice.again() for _, choice in self._open.values()))
+
+    def _settle_lost(self) -> None:
+        """After a death: end what was being stopped anyway, and what has seen too many deaths."""
+        self._counted_before, self._pulse = self._counters, Stepped(0, 0, 0, 0, Counters())
+        for request, (_, choice) in list(self._open.items()):
+            choice.restarts += 1
+            if choice.stopping:
+                self._deliver(choice.end_by_journal(choice.kept))
+            elif choice.restarts > RESTARTS_PER_REQUEST:
+                self._deliver(Failed(request, f"the engine was lost {choice.restarts} times while it worked on this request"))
+
+    def _fail_all(self, message: str) -> None:
+        for request in list(self._open):
+            self._deliver(Failed(request, message))
+
+    def _seconds_for(self, places: int) -> float:
+        """How long until ``places`` more answers have finished, by the rate of the last ones. A second where none is known."""
+        if len(self._finish_times) < 2:
+            return 1.0
+        rate = (len(self._finish_times) - 1) / max(time.monotonic() - self._finish_times[0], 1e-3)
+        return places / rate
+
+
+def _launch(directory: Path, config: Config) -> Launch:
+    return Launch(
+        model=str(directory.absolute()),
+        device=config.device,
+        cache=str(config.home / "compiled"),
+        threads=config.threads,
+        kv_bytes=int(config.kv_memory_gb * 1e9),
+        context=config.max_context,
+        step_tokens=config.step_tokens,
+        max_sequences=config.max_sequences,
+        log_level=config.log_level,
+    )
+
+
+def _sum(a: Counters, b: Counters) -> Counters:
+    return Counters(
+        a.prompt + b.prompt, a.cached + b.cached, a.completion + b.completion,
+        a.discarded + b.discarded, a.preemptions + b.preemptions,
+    )  # fmt: skip

@@ -1,0 +1,139 @@
+"""The worker's life: load, say Ready, then take messages, schedule, run, send, until the API process is gone.
+
+Knows the link, the scheduler and the runner. One rule is kept here: every Submit is answered by exactly one Done or Failed,
+whatever a step throws.
+"""
+
+import logging
+import time
+from pathlib import Path
+
+import reckon
+from reckon.devices.batch import BLOCK_SIZE
+from reckon.devices.select import select
+from reckon.errors import SetupError
+from reckon.link import (
+    Abort,
+    Broken,
+    Failed,
+    FromWorker,
+    Launch,
+    LinkClosed,
+    Loading,
+    Ready,
+    Stepped,
+    Submit,
+    ToWorker,
+    WorkerEnd,
+)
+from reckon.models.arch import read_arch, read_generation
+from reckon.models.weights import Weights
+from reckon.worker.blocks import Blocks
+from reckon.worker.runner import Runner
+from reckon.worker.scheduler import Plan, Scheduler
+
+log = logging.getLogger(__name__)
+
+
+def serve(launch: Launch, link: WorkerEnd) -> int:
+    """Run until the link closes. Returns the exit code: 0, or 1 when the worker could not start."""
+    try:
+        runner, ready, scheduler = start(launch, link)
+    except SetupError as error:
+        link.send([Broken(error.message)])
+        return 1
+    link.send([ready])
+    try:
+        Loop(link, scheduler, runner).run()
+    except LinkClosed:
+        log.info("the API process is gone; ending")
+    finally:
+        runner.close()
+    return 0
+
+
+def start(launch: Launch, link: WorkerEnd) -> tuple[Runner, Ready, Scheduler]:
+    """Load the model and make the KV cache, reporting progress. Raises SetupError."""
+    seconds: dict[str, float] = {}
+    phase_start = time.monotonic()
+
+    def progress(phase: str, done: int, total: int) -> None:
+        nonlocal phase_start
+        if done == 0:
+            phase_start = time.monotonic()
+        seconds[phase] = round(time.monotonic() - phase_start, 3)
+        link.send([Loading(phase, done, total)])
+
+    progress("device", 0, 1)
+    device = select(launch.device, launch.threads, Path(launch.cache))
+    progress("device", 1, 1)
+    directory = Path(launch.model)
+    arch, weights = read_arch(directory), Weights.open(directory)
+    runner = Runner(device)
+    runner.load(arch, weights, progress)
+    room = runner.allocate(arch, launch.kv_bytes, launch.context, launch.max_sequences)
+    fingerprint = f"reckon-{reckon.__version__}-{device.numeric_path.replace('/', '-')}-{weights.digest}"
+    weights.close()
+    stop_tokens = list(read_generation(directory).eos_token_ids)
+    ready = Ready(device.numeric_path, fingerprint, room.context, stop_tokens, room.blocks * BLOCK_SIZE, room.bytes, seconds)
+    return runner, ready, Scheduler(Blocks(room.blocks), launch.step_tokens, launch.max_sequences)
+
+
+class Loop:
+    """Steps while there is work, sleeps on the link while there is none."""
+
+    def __init__(self, link: WorkerEnd, scheduler: Scheduler, runner: Runner) -> None:
+        self._link = link
+        self._scheduler = scheduler
+        self._runner = runner
+        self._steps = 0
+
+    def run(self) -> None:
+        """Raises LinkClosed when the API process is gone."""
+        while True:
+            idle = self._scheduler.idle
+            if idle:
+                self._scheduler.check()
+            out = self._take(self._link.receive(None if idle else 0))
+            if not self._scheduler.idle:
+                out += self._step()
+            if out:
+                self._link.send([*out, self._pulse()])
+
+    def _take(self, messages: list[ToWorker]) -> list[FromWorker]:
+        out: list[FromWorker] = []
+        for message in messages:
+            if isinstance(message, Submit):
+                out += self._scheduler.submit(message)
+            elif isinstance(message, Abort):
+                out += self._scheduler.abort(message)
+        return out
+
+    def _step(self) -> list[FromWorker]:
+        plan = self._scheduler.schedule()
+        self._steps += 1
+        try:
+            tokens = self._runner.run(plan)
+        except Exception:
+            log.exception("step %d failed; its %d sequences run one by one", self._steps, len(plan.pieces))
+            return self._one_by_one(plan)
+        return self._scheduler.advance(plan, tokens)
+
+    def _one_by_one(self, plan: Plan) -> list[FromWorker]:
+        """Find out whose fault it was. Rows are independent, so the innocent get the tokens they would have got."""
+        out: list[FromWorker] = []
+        for number, piece in enumerate(plan.pieces):
+            single = Plan([piece], plan.new_blocks if number == 0 else [])
+            try:
+                tokens = self._runner.run(single)
+            except Exception:
+                log.exception("request %d failed alone", piece.sequence.request)
+                self._scheduler.fail(piece.sequence)
+                out.append(Failed(piece.sequence.request, "the engine could not compute this request"))
+            else:
+                out += self._scheduler.advance(single, tokens)
+        return out
+
+    def _pulse(self) -> Stepped:
+        scheduler = self._scheduler
+        return Stepped(self._steps, scheduler.running, scheduler.waiting, scheduler.blocks.used, scheduler.counters)

@@ -1,0 +1,112 @@
+"""Between the scheduler and the device: a Plan becomes a Batch, and tokens come back. Sizes the KV cache.
+
+Knows sequences and arrays, but neither which device it drives nor why a sequence was chosen.
+"""
+
+from collections.abc import Sequence as Items
+from dataclasses import dataclass
+
+import numpy as np
+
+from reckon.devices.base import Device, Progress
+from reckon.devices.batch import BLOCK_SIZE, Batch, SamplingRows
+from reckon.devices.philox import uniform
+from reckon.errors import UnsupportedModel
+from reckon.models.arch import Arch
+from reckon.models.weights import Weights
+from reckon.worker.scheduler import Piece, Plan
+
+SHARE = 0.5
+"""Of the memory that is free after loading, this much is offered to the KV cache when nobody says otherwise."""
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """The KV cache that was made. ``context`` is the longest sequence: the model's, the operator's or the memory's limit."""
+
+    blocks: int
+    bytes: int
+    context: int
+
+
+class Runner:
+    def __init__(self, device: Device) -> None:
+        self._device = device
+
+    def load(self, arch: Arch, weights: Weights, progress: Progress) -> None:
+        """Raises UnsupportedModel when a tensor is missing or the weights are larger than the memory that is free."""
+        weights.check(arch)
+        free = self._device.free_bytes()
+        if weights.total_bytes > free:
+            needs, has = weights.total_bytes / 1e9, free / 1e9
+            raise UnsupportedModel(f"the weights take {needs:.1f} GB and {self._device.name} has {has:.1f} GB free")
+        self._device.load(arch, weights, progress)
+
+    def allocate(self, arch: Arch, kv_bytes: int, context: int, max_sequences: int) -> Room:
+        """Make the KV blocks: as many as ``kv_bytes`` holds (0: a share of what is free), and no more than can be used.
+
+        Raises UnsupportedModel when not even one block of tokens fits.
+        """
+        size = self._device.block_bytes()
+        context = min(arch.context, context or arch.context)
+        useful = max_sequences * -(-context // BLOCK_SIZE)
+        blocks = min(useful, int(kv_bytes or self._device.free_bytes() * SHARE) // size)
+        if blocks < 1:
+            raise UnsupportedModel(f"no memory for the KV cache: one block of {BLOCK_SIZE} tokens takes {size} bytes")
+        try:
+            self._device.allocate(blocks)
+        except MemoryError as error:
+            raise UnsupportedModel(f"no memory for the KV cache: {error}") from None
+        return Room(blocks, blocks * size, min(context, blocks * BLOCK_SIZE))
+
+    def run(self, plan: Plan) -> list[int]:
+        """Compute a plan; one token for each piece that samples."""
+        tokens: list[int] = self._device.step(make_batch(plan)).tolist()
+        return tokens
+
+    def close(self) -> None:
+        self._device.close()
+
+
+def make_batch(plan: Plan) -> Batch:
+    """The arrays of a step. A piece's rows are neighbours; its last row is sampled if it reaches the end."""
+    pieces = plan.pieces
+    counts = np.array([piece.count for piece in pieces], np.int32)
+    tables = np.zeros((len(pieces), max(len(piece.sequence.table) for piece in pieces)), np.int32)
+    for row, piece in enumerate(pieces):
+        tables[row, : len(piece.sequence.table)] = piece.sequence.table
+    ends = np.cumsum(counts, dtype=np.int32)
+    samples = np.array([piece.samples for piece in pieces], np.bool_)
+    return Batch(
+        tokens=np.array([t for p in pieces for t in p.sequence.tokens[p.start : p.start + p.count]], np.int32),
+        positions=np.array([position for p in pieces for position in range(p.start, p.start + p.count)], np.int32),
+        sequences=np.repeat(np.arange(len(pieces), dtype=np.int32), counts),
+        block_tables=tables,
+        new_blocks=np.array(plan.new_blocks, np.int32),
+        sample_rows=ends[samples] - 1,
+        sampling=_sampling_rows([piece for piece in pieces if piece.samples]),
+    )
+
+
+def _sampling_rows(pieces: Items[Piece]) -> SamplingRows:
+    """How each sampled piece's token is picked. The random number is keyed by where the new token will stand."""
+    sequences = [piece.sequence for piece in pieces]
+    samplings = [sequence.sampling for sequence in sequences]
+    histories = [sequence.history for sequence in sequences if sequence.history is not None]
+    lengths = [0 if sequence.history is None else len(sequence.history.tokens) for sequence in sequences]
+    seeds = np.array([sampling.seed for sampling in samplings], np.uint64)
+    choices = np.array([sequence.choice for sequence in sequences], np.uint64)
+    positions = np.array([len(sequence.tokens) for sequence in sequences], np.uint64)
+    return SamplingRows(
+        temperature=np.array([sampling.temperature for sampling in samplings], np.float32),
+        top_k=np.array([sampling.top_k for sampling in samplings], np.int32),
+        top_p=np.array([sampling.top_p for sampling in samplings], np.float32),
+        min_p=np.array([sampling.min_p for sampling in samplings], np.float32),
+        presence=np.array([sampling.presence_penalty for sampling in samplings], np.float32),
+        frequency=np.array([sampling.frequency_penalty for sampling in samplings], np.float32),
+        repetition=np.array([sampling.repetition_penalty for sampling in samplings], np.float32),
+        uniform=uniform(seeds, choices, positions),
+        penalty_offsets=np.cumsum([0, *lengths], dtype=np.int32),
+        penalty_tokens=np.concatenate([*(history.tokens for history in histories), np.zeros(0, np.int32)]),
+        penalty_counts=np.concatenate([*(history.counts for history in histories), np.zeros(0, np.int32)]),
+    )
