@@ -36,7 +36,7 @@ class Setting:
             parsed = _boolean(value) if kind is bool else kind(value)
         except (TypeError, ValueError):
             raise BadSetting(f"{self.name} from {origin} must be of type {kind.__name__}, not {value!r}") from None
-        if self.low is not None and parsed < self.low or self.high is not None and parsed > self.high:
+        if (self.low is not None and parsed < self.low) or (self.high is not None and parsed > self.high):
             raise BadSetting(f"{self.name} from {origin} must lie between {self.low} and {self.high}, not {parsed}")
         return parsed
 

@@ -1,6 +1,7 @@
 """The bodies of answers, as OpenAI and the model page shape them: whole completions and the chunks of streams.
 
-Types only. ``sse.py`` fills them; their JSON Schemas are the page's output and streaming schema.
+Types only, in the order of keys that the page shows. ``sse.py`` fills them; their JSON Schemas are the page's output and
+streaming schema.
 """
 
 from typing import Literal
@@ -31,17 +32,17 @@ class FunctionCall(msgspec.Struct):
     arguments: str
 
 
-class ToolCall(msgspec.Struct):
+class ToolCall(msgspec.Struct, kw_only=True):
     id: str
-    function: FunctionCall
     type: Literal["function"] = "function"
+    function: FunctionCall
 
 
-class AnswerMessage(msgspec.Struct):
+class AnswerMessage(msgspec.Struct, kw_only=True):
     """``content`` is null when tools were called and nothing was said; ``reasoning_content`` is there when there was any."""
 
-    content: str | None
     role: Literal["assistant"] = "assistant"
+    content: str | None
     refusal: None = None
     reasoning_content: str | UnsetType = UNSET
     tool_calls: list[ToolCall] | UnsetType = UNSET
@@ -54,14 +55,14 @@ class Choice(msgspec.Struct):
     logprobs: None = None
 
 
-class Completion(msgspec.Struct):
+class Completion(msgspec.Struct, kw_only=True):
     id: str
+    object: Literal["chat.completion"] = "chat.completion"
     created: int
     model: str
     system_fingerprint: str
     choices: list[Choice]
     usage: UsageBody
-    object: Literal["chat.completion"] = "chat.completion"
 
 
 class FunctionDelta(msgspec.Struct):
@@ -69,13 +70,13 @@ class FunctionDelta(msgspec.Struct):
     name: str | UnsetType = UNSET
 
 
-class ToolCallDelta(msgspec.Struct):
+class ToolCallDelta(msgspec.Struct, kw_only=True):
     """``id``, ``type`` and the name come with a call's first fragment only: clients join what comes again."""
 
     index: int
-    function: FunctionDelta
     id: str | UnsetType = UNSET
     type: Literal["function"] | UnsetType = UNSET
+    function: FunctionDelta
 
 
 class DeltaBody(msgspec.Struct):
@@ -94,14 +95,14 @@ class ChunkChoice(msgspec.Struct):
     logprobs: None = None
 
 
-class Chunk(msgspec.Struct):
+class Chunk(msgspec.Struct, kw_only=True):
     id: str
+    object: Literal["chat.completion.chunk"] = "chat.completion.chunk"
     created: int
     model: str
     system_fingerprint: str
     choices: list[ChunkChoice]
     usage: UsageBody | UnsetType | None = UNSET
-    object: Literal["chat.completion.chunk"] = "chat.completion.chunk"
 
 
 def usage_body(usage: Usage, cost_nano: int) -> UsageBody:

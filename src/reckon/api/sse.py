@@ -113,12 +113,19 @@ def _call(event: CallDelta) -> shapes.ToolCallDelta:
     name = UNSET if event.name is None else event.name
     function = shapes.FunctionDelta(event.arguments, name)
     if event.id is None:
-        return shapes.ToolCallDelta(event.index, function)
-    return shapes.ToolCallDelta(event.index, function, event.id, "function")
+        return shapes.ToolCallDelta(index=event.index, function=function)
+    return shapes.ToolCallDelta(index=event.index, id=event.id, type="function", function=function)
 
 
 def _frame(head: Head, choices: list[shapes.ChunkChoice], usage: shapes.UsageBody | UnsetType | None) -> bytes:
-    chunk = shapes.Chunk(head.id, head.created, head.model, head.fingerprint, choices, usage)
+    chunk = shapes.Chunk(
+        id=head.id,
+        created=head.created,
+        model=head.model,
+        system_fingerprint=head.fingerprint,
+        choices=choices,
+        usage=usage,
+    )
     return _framed(chunk)
 
 
@@ -142,7 +149,7 @@ class _Folded:
         elif isinstance(event, Delta):
             (self._reasoning if event.channel == "reasoning" else self._content).append(event.text)
         else:
-            call = self._calls.setdefault(event.index, shapes.ToolCall("", shapes.FunctionCall("", "")))
+            call = self._calls.setdefault(event.index, shapes.ToolCall(id="", function=shapes.FunctionCall("", "")))
             call.id = call.id if event.id is None else event.id
             call.function.name = call.function.name if event.name is None else event.name
             call.function.arguments += event.arguments
@@ -150,7 +157,7 @@ class _Folded:
     def body(self, index: int) -> shapes.Choice:
         content, reasoning = "".join(self._content), "".join(self._reasoning)
         calls = [self._calls[number] for number in sorted(self._calls)]
-        message = shapes.AnswerMessage(None if calls and not content else content)
+        message = shapes.AnswerMessage(content=None if calls and not content else content)
         if reasoning:
             message.reasoning_content = reasoning
         if calls:

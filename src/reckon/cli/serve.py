@@ -5,9 +5,11 @@ The one place that puts config, catalogue, engines, ledger and API together.
 
 import asyncio
 import logging
+import signal
 import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 
 import uvicorn
 from rich.console import Console
@@ -81,7 +83,7 @@ def _bar(progress: Progress, model: str):  # type: ignore[no-untyped-def]
 
 async def _answer(config: Config, pool: Pool, ledger: Ledger, sock: socket.socket, greet) -> None:  # type: ignore[no-untyped-def]
     """Run uvicorn on our socket. Ctrl-C lets running answers finish, for as long as ``drain_seconds`` says."""
-    server = uvicorn.Server(
+    server = _Server(
         uvicorn.Config(
             create_app(config, pool, ledger),
             log_config=None,
@@ -90,12 +92,23 @@ async def _answer(config: Config, pool: Pool, ledger: Ledger, sock: socket.socke
             timeout_graceful_shutdown=max(1, round(config.drain_seconds)),
         )
     )
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, server.handle_exit, number, None)
     task = asyncio.create_task(server.serve(sockets=[sock]))
     while not server.started and not task.done():
         await asyncio.sleep(0.005)
     if server.started:
         await greet()
     await task
+
+
+class _Server(uvicorn.Server):
+    """uvicorn raises the signal again when it has stopped, which would skip what we still have to settle."""
+
+    @contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        yield
 
 
 async def _greet(

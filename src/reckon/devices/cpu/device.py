@@ -57,7 +57,7 @@ class CpuDevice:
         if needed > free:
             raise MemoryError(f"{blocks} KV blocks take {needed} bytes of {free} that are free")
         keys, values = kv_block_elements(self._arch)
-        lead = (self._arch.layers, self._arch.kv_heads, blocks)
+        lead = (blocks, self._arch.layers, self._arch.kv_heads)
         self._kv = KV(np.zeros((*lead, keys), np.uint16), np.zeros((*lead, values), np.uint16))
 
     def logits(self, batch: Batch) -> NDArray[np.float32]:

@@ -171,12 +171,12 @@ class Attention(NamedTuple):
 
 
 @kernel()
-def attend(isa, queries, query_at, keys, values, table, position, rows, heads, head_dim, scale, room, out):
+def attend(isa, queries, query_at, kv, layer, head, table, position, rows, heads, head_dim, scale, room, out):
     """Causal attention of ``rows`` neighbouring rows of one sequence, the first at ``position``, for ``heads`` query heads
     that share one KV head.
 
-    queries: bf16, the items' vectors of head_dim one after the other from ``query_at``; keys [blocks, D * 64] and values
-    [blocks, D' * 64]: this layer's and head's panels; table: the sequence's blocks; out [rows, heads * head_dim] bf16.
+    queries: bf16, the items' vectors of head_dim one after the other from ``query_at``; kv: layout.KV, of which this is a
+    ``layer`` and KV ``head``; table: the sequence's blocks; out [rows, heads * head_dim] bf16.
     A row walks its blocks in order and stops at itself, so its bits do not depend on the rows it is grouped with.
     """
     items = rows * heads
@@ -188,9 +188,10 @@ def attend(isa, queries, query_at, keys, values, table, position, rows, heads, h
         # Rows that stand before this block are done: those still walking are the last ones.
         first = max(0, block * PANEL - position) * heads
         active = items - first
+        key, value = kv.keys[table[block], layer, head], kv.values[table[block], layer, head]
         room.scores[first:items] = 0
         multiply(
-            isa, keys[table[block]], 0, queries, query_at + first * head_dim, head_dim,
+            isa, key, 0, queries, query_at + first * head_dim, head_dim,
             room.scores, first * PANEL, PANEL, head_dim // 2, active,
         )  # fmt: skip
         for item in range(first, items):
@@ -201,7 +202,7 @@ def attend(isa, queries, query_at, keys, values, table, position, rows, heads, h
             )
         for column in range(0, columns, PANEL):
             multiply(
-                isa, values[table[block]], column * PANEL, room.weights, first * PANEL, PANEL,
+                isa, value, column * PANEL, room.weights, first * PANEL, PANEL,
                 room.sums, first * columns + column, columns, PANEL // 2, active,
             )  # fmt: skip
     for item in range(items):

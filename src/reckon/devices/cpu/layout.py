@@ -52,10 +52,10 @@ class Packed(NamedTuple):
 
 
 class KV(NamedTuple):
-    """The cache, blocks of BLOCK_SIZE tokens."""
+    """The cache. All of a block lies together, so that the system gives memory to blocks only as they come into use."""
 
-    keys: NDArray[np.uint16]  # [L, kv_heads, blocks, D * 64]
-    values: NDArray[np.uint16]  # [L, kv_heads, blocks, D' * 64]
+    keys: NDArray[np.uint16]  # [blocks, L, kv_heads, D * 64]
+    values: NDArray[np.uint16]  # [blocks, L, kv_heads, D' * 64]
 
 
 def padded(size: int) -> int:

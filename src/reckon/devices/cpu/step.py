@@ -93,8 +93,8 @@ def _clear(shared: Shared, phase: int, kv: KV, rows: Rows) -> None:
     """Zero the blocks that changed hands: a weight of 0 times what an earlier owner left (NaN, say) must be 0."""
     for ticket in tickets(shared, phase, rows.new_blocks.size):
         block = rows.new_blocks[ticket]
-        kv.keys[:, :, block] = 0
-        kv.values[:, :, block] = 0
+        kv.keys[block] = 0
+        kv.values[block] = 0
 
 
 @kernel()
@@ -155,7 +155,7 @@ def _rotate_and_store(
         for head in range(shape.kv_heads):
             at = (shape.heads + head) * size
             rotate(qkv[at : at + size], cosine, sine, key)
-            keys, values = kv.keys[layer, head, block], kv.values[layer, head, block]
+            keys, values = kv.keys[block, layer, head], kv.values[block, layer, head]
             at += shape.kv_heads * size
             for i in range(size):
                 keys[(i // 2 * PANEL + slot) * 2 + i % 2] = key[i]
@@ -173,7 +173,7 @@ def _attend(isa: Isa, rank: int, shared: Shared, phase: int, layer: int, shape: 
         which, head = divmod(items - 1 - ticket, shape.kv_heads)
         first, count = rows.groups[which, 0], rows.groups[which, 1]
         attend(
-            isa, work.queries[head], first * width, kv.keys[layer, head], kv.values[layer, head],
+            isa, work.queries[head], first * width, kv, layer, head,
             rows.tables[rows.sequences[first]], rows.positions[first], count, group, shape.head_dim, shape.scale, room,
             work.attended[first : first + count, head * width : (head + 1) * width],
         )  # fmt: skip
