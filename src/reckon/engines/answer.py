@@ -10,14 +10,22 @@ from collections.abc import AsyncIterator, Callable, Iterator
 import msgspec
 
 from reckon.engines.base import Prepared
-from reckon.errors import EngineFailed
+from reckon.errors import EngineFailed, EngineUnavailable
 from reckon.job import CallDelta, Delta, Event, Finish, FinishReason, Usage
 from reckon.link import Abort, Done, Failed, Submit, Tokens
 from reckon.text.pieces import CallArguments, CallStart, Piece, Text
 from reckon.text.splitter import Splitter
 from reckon.text.tokenizer import Tokenizer
 
-Message = Tokens | Done | Failed
+
+class Gone(msgspec.Struct, frozen=True):
+    """What stands for a Done when there will be no engine any more."""
+
+    request: int
+    message: str
+
+
+Message = Tokens | Done | Failed | Gone
 
 
 class Choice:
@@ -28,7 +36,7 @@ class Choice:
         self.submit = submit
         self.index = submit.choice
         self.tokens: list[int] = []
-        self.ended: Done | Failed | None = None
+        self.ended: Done | Failed | Gone | None = None
         self.stopping = False
         self.restarts = 0
         self._job_id = job.id
@@ -115,6 +123,8 @@ class NativeRun:
             choice = self._choices[message.request]
             if isinstance(message, Failed):
                 raise EngineFailed(message.message)
+            if isinstance(message, Gone):
+                raise EngineUnavailable(message.message)
             if isinstance(message, Done):
                 left -= 1
                 for event in choice.finish(message):

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from reckon.catalog.card import Card
 from reckon.config import Config
-from reckon.engines.answer import Choice, NativeRun
+from reckon.engines.answer import Choice, Gone, Message, NativeRun
 from reckon.engines.base import Health, Prepared
 from reckon.engines.child import Child, ChildDied, Watch
 from reckon.errors import ContextLengthExceeded, EngineUnavailable, QueueFull, SetupError, UnsupportedModel
@@ -131,7 +131,7 @@ class NativeEngine:
         if self._child is not None:
             await self._child.stop()
             self._child = None
-        self._fail_all("the server is shutting down")
+        self._give_up("the server is shutting down")
 
     def _submits(self, prepared: Prepared) -> list[Submit]:
         """One per choice; the others follow the first, which computes the prompt for all."""
@@ -159,7 +159,7 @@ class NativeEngine:
     def _abort(self, abort: Abort) -> None:
         self._send(abort)
 
-    def _deliver(self, message: Tokens | Done | Failed) -> None:
+    def _deliver(self, message: Message) -> None:
         entry = self._open.get(message.request)
         if entry is None:
             return
@@ -184,7 +184,7 @@ class NativeEngine:
                 except (ChildDied, UnsupportedModel) as error:
                     log.error("the worker of %s does not start: %s", self.card.id, error)
                     pause = min(max(2 * pause, 0.1), LONGEST_PAUSE)
-                    self._fail_all("the engine was lost and does not start again")
+                    self._give_up("the engine was lost and does not start again")
             log.warning("the worker of %s is back; %d answers go on", self.card.id, len(self._open))
 
     async def _read_until_lost(self) -> None:
@@ -238,9 +238,9 @@ class NativeEngine:
             elif choice.restarts > RESTARTS_PER_REQUEST:
                 self._deliver(Failed(request, f"the engine was lost {choice.restarts} times while it worked on this request"))
 
-    def _fail_all(self, message: str) -> None:
+    def _give_up(self, message: str) -> None:
         for request in list(self._open):
-            self._deliver(Failed(request, message))
+            self._deliver(Gone(request, message))
 
     def _seconds_for(self, places: int) -> float:
         """How long until ``places`` more answers have finished, by the rate of the last ones. A second where none is known."""

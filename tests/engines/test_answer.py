@@ -1,0 +1,145 @@
+"""From a worker's messages to events, without a worker: text, calls, stop strings, endings, the journal."""
+
+from pathlib import Path
+
+import pytest
+
+from reckon.engines.answer import Choice, NativeRun
+from reckon.engines.base import Prepared
+from reckon.errors import EngineFailed
+from reckon.job import CallDelta, Delta, Event, Finish, Function, Job, Message, Sampling, Usage
+from reckon.link import Abort, Done, Failed, Submit, Tokens
+from reckon.text.tokenizer import Tokenizer
+
+CALL = 'Let me see.\n<tool_call>\n{"name": "add", "arguments": {"a": 1, "b": [2, 3]}}\n</tool_call>'
+
+
+class Desk:
+    """A run of ``n`` choices whose worker is this test."""
+
+    def __init__(self, checkpoint: Path, n: int = 1, **fields: object) -> None:
+        self.tokenizer = Tokenizer.from_directory(checkpoint)
+        sampling, messages = Sampling(seed=1), (Message("user", "Hello"),)
+        job = Job("chatcmpl-1", "test/random", "account", messages, sampling, n=n, **fields)  # type: ignore[arg-type]
+        self.aborts: list[Abort] = []
+        submits = [Submit(1 + i, [5, 6, 7], sampling, 50, [], "account", i, leader=1 if i else None) for i in range(n)]
+        self.choices = [Choice(submit, Prepared(job, [5, 6, 7], 50), self.tokenizer) for submit in submits]
+        self.run = NativeRun(self.choices, self.aborts.append)
+
+    def say(self, text: str, choice: int = 0) -> int:
+        """Deliver the text token by token; returns how many tokens it has."""
+        tokens = self.tokenizer.encode_text(text)
+        for token in tokens:
+            self.run.deliver(self.choices[choice], Tokens(1 + choice, [token]))
+        return len(tokens)
+
+    def end(self, reason: str = "stop", completion: int = 9, choice: int = 0) -> None:
+        usage = Usage(0 if choice else 3, 0, completion)
+        self.run.deliver(self.choices[choice], Done(1 + choice, reason, usage))  # type: ignore[arg-type]
+
+    async def events(self) -> list[Event]:
+        return [event async for event in self.run]
+
+
+def content(events: list[Event], choice: int = 0) -> str:
+    return "".join(event.text for event in events if isinstance(event, Delta) and event.choice == choice)
+
+
+async def test_text_and_ending(checkpoint: Path) -> None:
+    desk = Desk(checkpoint)
+    desk.say("Grüße, 你好 🎈!")
+    desk.end("length")
+    events = await desk.events()
+    assert content(events) == "Grüße, 你好 🎈!"
+    assert events[-1] == Finish(0, "length", Usage(3, 0, 9))
+    assert not desk.aborts
+
+
+async def test_a_stop_string_ends_the_answer_and_says_what_was_kept(checkpoint: Path) -> None:
+    desk = Desk(checkpoint, stop=("STOP",))
+    before = desk.say("one two ST")
+    needed = desk.say("OP") + before
+    desk.say(" and more that nobody wants")
+    desk.end("abort", needed)
+    events = await desk.events()
+    assert content(events) == "one two "
+    assert events[-1] == Finish(0, "stop", Usage(3, 0, needed))
+    assert desk.aborts == [Abort(1, desk.choices[0].kept)]
+    assert before < desk.choices[0].kept <= needed
+
+
+async def test_calls_become_deltas_with_one_id(checkpoint: Path) -> None:
+    desk = Desk(checkpoint, tools=(Function("add"),))
+    desk.say(CALL)
+    desk.end()
+    events = await desk.events()
+    calls = [event for event in events if isinstance(event, CallDelta)]
+    assert content(events) == "Let me see."
+    assert [call.name for call in calls if call.name] == ["add"]
+    assert sum(call.id is not None for call in calls) == 1
+    assert "".join(call.arguments for call in calls) == '{"a": 1, "b": [2, 3]}'
+    assert isinstance(events[-1], Finish)
+    assert events[-1].reason == "tool_calls"
+
+
+async def test_a_call_cut_by_length_says_length(checkpoint: Path) -> None:
+    desk = Desk(checkpoint, tools=(Function("add"),))
+    desk.say(CALL[:-25])
+    desk.end("length")
+    events = await desk.events()
+    assert isinstance(events[-1], Finish)
+    assert events[-1].reason == "length"
+
+
+async def test_without_tools_the_tags_are_text(checkpoint: Path) -> None:
+    desk = Desk(checkpoint)
+    desk.say(CALL)
+    desk.end()
+    assert content(await desk.events()) == CALL
+
+
+async def test_choices_end_each_for_itself_and_share_the_prompt(checkpoint: Path) -> None:
+    desk = Desk(checkpoint, n=2)
+    desk.say("first", 0)
+    desk.say("second", 1)
+    desk.end("stop", 4, 1)
+    desk.say(" more", 0)
+    desk.end("stop", 5, 0)
+    events = await desk.events()
+    assert (content(events, 0), content(events, 1)) == ("first more", "second")
+    assert await desk.run.cancel() == Usage(3, 0, 9)
+    assert not desk.aborts
+
+
+async def test_a_failed_choice_fails_the_run_and_cancel_stops_the_others(checkpoint: Path) -> None:
+    desk = Desk(checkpoint, n=2)
+    desk.say("first", 0)
+    desk.run.deliver(desk.choices[1], Failed(2, "it broke"))
+    with pytest.raises(EngineFailed, match="it broke"):
+        await desk.events()
+
+    def answer(abort: Abort) -> None:
+        desk.aborts.append(abort)
+        desk.end("abort", 1, 0)
+
+    desk.run._abort = answer  # the test plays the engine
+    assert await desk.run.cancel() == Usage(3, 0, 1)
+    assert desk.aborts == [Abort(1, None)]
+
+
+async def test_the_journal_goes_on_after_the_last_token_given(checkpoint: Path) -> None:
+    desk = Desk(checkpoint)
+    desk.say("half an answer")
+    again = desk.choices[0].again()
+    assert again.generated == desk.tokenizer.encode_text("half an answer")
+    assert (again.request, again.prompt, again.sampling, again.max_tokens) == (1, [5, 6, 7], Sampling(seed=1), 50)
+
+
+async def test_nothing_after_the_end_is_heard(checkpoint: Path) -> None:
+    desk = Desk(checkpoint)
+    desk.say("all")
+    desk.end()
+    desk.say(" too late")
+    desk.end("length", 99)
+    assert content(await desk.events()) == "all"
+    assert await desk.run.cancel() == Usage(3, 0, 9)
