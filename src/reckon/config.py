@@ -4,6 +4,7 @@ A value comes from the first that has it: the flag, the environment variable, ``
 default. A bad value is refused by its name, wherever it came from.
 """
 
+import math
 import os
 import tomllib
 from collections.abc import Mapping
@@ -16,7 +17,7 @@ from reckon.errors import BadSetting
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One row. ``env`` is the variable's name; ``low`` and ``high`` bound numbers."""
+    """One row. ``env`` is the variable's name; ``low`` and ``high`` bound numbers, ``choices`` are the only words taken."""
 
     name: str
     default: Any
@@ -24,31 +25,68 @@ class Setting:
     env: str = ""
     low: float | None = None
     high: float | None = None
+    choices: tuple[str, ...] = ()
+
+    @property
+    def flag(self) -> str:
+        return f"--{self.name.replace('_', '-')}"
 
     @property
     def variable(self) -> str:
         return self.env or f"RECKON_{self.name.upper()}"
 
+    @property
+    def rule(self) -> str:
+        """What a value must be besides its type; empty when any will do."""
+        if self.choices:
+            return f"one of {', '.join(self.choices)}"
+        if self.high is not None:
+            return f"between {self.low} and {self.high}"
+        if self.low is not None:
+            return f"at least {self.low}"
+        return "not empty" if isinstance(self.default, str) and self.default else ""
+
     def parse(self, value: Any, origin: str) -> Any:
         """The value in the default's type. Raises BadSetting naming the setting, the rule, the value and its origin."""
         kind = type(self.default)
         try:
-            parsed = _boolean(value) if kind is bool else kind(value)
+            parsed = _typed(kind, value)
         except (TypeError, ValueError):
             raise BadSetting(f"{self.name} from {origin} must be of type {kind.__name__}, not {value!r}") from None
-        if (self.low is not None and parsed < self.low) or (self.high is not None and parsed > self.high):
-            raise BadSetting(f"{self.name} from {origin} must lie between {self.low} and {self.high}, not {parsed}")
+        parsed = parsed.lower() if self.choices else parsed
+        if not self._allows(parsed):
+            raise BadSetting(f"{self.name} from {origin} must be {self.rule}, not {parsed!r}")
         return parsed
 
+    def _allows(self, parsed: Any) -> bool:
+        if isinstance(parsed, str):
+            return parsed in self.choices if self.choices else bool(parsed or not self.default)
+        return (self.low is None or parsed >= self.low) and (self.high is None or parsed <= self.high)
 
-def _boolean(value: Any) -> bool:
-    if isinstance(value, bool):
-        return value
-    words = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
-    if str(value).lower() not in words:
+
+def _typed(kind: Any, value: Any) -> Any:
+    """Text is read; what has a type already, as in TOML, must have the right one (1 is a good float, 1.5 and true no int)."""
+    if isinstance(value, str):
+        parsed = _boolean(value) if kind is bool else kind(value)
+    elif type(value) is kind or (kind is float and type(value) is int):
+        parsed = kind(value)
+    else:
+        raise TypeError
+    if kind is float and not math.isfinite(parsed):
         raise ValueError
-    return words[str(value).lower()]
+    return parsed
 
+
+def _boolean(text: str) -> bool:
+    words = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
+    if text.lower() not in words:
+        raise ValueError
+    return words[text.lower()]
+
+
+LEVELS = ("debug", "info", "warning", "error", "critical")
+DEVICES = ("auto", "cpu", "reference")
+"""What devices/select.py knows, so that a wrong name is refused before a worker is started. A test holds both together."""
 
 SETTINGS = (
     Setting("host", "127.0.0.1", "Address to listen on.", env="HOST"),
@@ -56,7 +94,7 @@ SETTINGS = (
     Setting("home", "~/.reckon", "Directory of the ledger, compiled code and reckon.toml.", env="RECKON_HOME"),
     Setting("database", "", "SQLAlchemy URL of the ledger; empty means ledger.db in the home directory."),
     Setting("token", "", "An administrator's key that is accepted besides the stored ones; not stored.", env="RECKON_TOKEN"),
-    Setting("device", "auto", "Where models run: auto, cpu or reference."),
+    Setting("device", "auto", "Where models run; auto takes the fastest there is.", choices=DEVICES),
     Setting("threads", 0, "Threads of the cpu device; 0 means one per core this process may use.", low=0, high=1024),
     Setting("kv_memory_gb", 0.0, "Memory for the KV cache in GB; 0 means a share of what is free.", low=0),
     Setting("max_context", 0, "Longest context in tokens; 0 means the model's own.", low=0),
@@ -67,7 +105,7 @@ SETTINGS = (
     Setting("max_concurrent", 200, "Most requests of one key at the same time.", low=1),
     Setting("stall_seconds", 60.0, "A worker that has work but makes no step for so long is replaced.", low=1),
     Setting("drain_seconds", 30.0, "How long running answers may take to finish after Ctrl-C.", low=0),
-    Setting("log_level", "warning", "How much is logged: debug, info, warning or error."),
+    Setting("log_level", "warning", "How much is logged.", choices=LEVELS),
 )
 """The table. Names are flags (``--step-tokens``), variables (``RECKON_STEP_TOKENS``) and keys of reckon.toml."""
 
@@ -98,12 +136,12 @@ class Config:
 def load(flags: Mapping[str, Any] | None = None, environ: Mapping[str, str] | None = None) -> Config:
     """Settle every row of SETTINGS. ``flags`` holds what the command line gave (None values count as not given).
 
-    Raises BadSetting for a wrong value and for a key in reckon.toml that no row has.
+    Raises BadSetting for a wrong value, for a reckon.toml that cannot be read, and for a key in it that no row has.
     """
     given = {name: value for name, value in (flags or {}).items() if value is not None}
     environ = os.environ if environ is None else environ
     rows = {setting.name: setting for setting in SETTINGS}
-    home = Path(_settle(rows["home"], given, environ, {})).expanduser().absolute()
+    home = _directory(_settle(rows["home"], given, environ, {}))
     stored = _stored(home / "reckon.toml", rows)
     values = {name: _settle(row, given, environ, stored) for name, row in rows.items()}
     values["home"] = home
@@ -113,7 +151,7 @@ def load(flags: Mapping[str, Any] | None = None, environ: Mapping[str, str] | No
 
 def _settle(row: Setting, given: Mapping[str, Any], environ: Mapping[str, str], stored: Mapping[str, Any]) -> Any:
     if row.name in given:
-        return row.parse(given[row.name], f"the flag --{row.name.replace('_', '-')}")
+        return row.parse(given[row.name], f"the flag {row.flag}")
     if environ.get(row.variable):
         return row.parse(environ[row.variable], f"the environment variable {row.variable}")
     if row.name in stored:
@@ -121,14 +159,27 @@ def _settle(row: Setting, given: Mapping[str, Any], environ: Mapping[str, str], 
     return row.default
 
 
-def _stored(path: Path, rows: Mapping[str, Setting]) -> dict[str, Any]:
-    if not path.exists():
-        return {}
+def _directory(home: str) -> Path:
     try:
-        stored = tomllib.loads(path.read_text())
+        return Path(home).expanduser().absolute()
+    except RuntimeError:
+        raise BadSetting(f"home must be a directory, and there is no such user: {home!r}") from None
+
+
+def _stored(path: Path, rows: Mapping[str, Setting]) -> dict[str, Any]:
+    try:
+        stored = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    except OSError as error:
+        raise BadSetting(f"{path} cannot be read: {error.strerror}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise BadSetting(f"{path} is not valid TOML: {error}") from None
+    if "home" in stored:
+        raise BadSetting(f"{path} cannot set home, where it lies itself, to {stored['home']!r}; use --home or RECKON_HOME")
     for key in stored:
-        if key not in rows or key == "home":
-            raise BadSetting(f"{path} has the unknown setting {key!r}; known are {', '.join(rows)}")
+        if key not in rows:
+            raise BadSetting(
+                f"{path} has the unknown setting {key!r}; known are {', '.join(name for name in rows if name != 'home')}"
+            )
     return stored

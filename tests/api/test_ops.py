@@ -14,7 +14,15 @@ async def test_health_is_for_everyone(desk: Desk) -> None:
     assert response.json() == {
         "status": "ok",
         "models": {
-            "fake/model": {"ready": True, "progressing": True, "state": "ready", "running": 2, "waiting": 1, "restarts": 3}
+            "fake/model": {
+                "ready": True,
+                "progressing": True,
+                "state": "ready",
+                "running": 2,
+                "waiting": 1,
+                "restarts": 3,
+                "held_blocks": 0,
+            }
         },
     }
 

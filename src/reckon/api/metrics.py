@@ -35,6 +35,7 @@ class Metrics:
         self._running = Gauge("reckon_running", "Answers being generated", model, registry=registry)
         self._waiting = Gauge("reckon_waiting", "Answers waiting for a place", model, registry=registry)
         self._restarts = Gauge("reckon_engine_restarts", "Times the engine was started again", model, registry=registry)
+        self._held_blocks = Gauge("reckon_kv_blocks_held", "KV blocks of running answers", model, registry=registry)
         self._engine_tokens = Gauge(
             "reckon_engine_tokens", "Tokens by the engine's own count since it started", ["model", "kind"], registry=registry
         )
@@ -56,6 +57,7 @@ class Metrics:
             self._running.labels(model).set(state.running)
             self._waiting.labels(model).set(state.waiting)
             self._restarts.labels(model).set(state.restarts)
+            self._held_blocks.labels(model).set(state.held_blocks)
         for model, counted in counters.items():
             self._engine_tokens.labels(model, "prompt").set(counted.prompt)
             self._engine_tokens.labels(model, "cached").set(counted.cached)

@@ -28,7 +28,7 @@ class Ops:
 
     async def usage(self, request: Request, account: Account) -> Response:
         """What the calling key has used since it exists."""
-        sums = await self._ledger.run(lambda db: totals(db, key_id=account.key_id))
+        sums = await self._ledger.run(lambda db: totals(db, key_id=account.key_id), reads_only=True)
         body = {
             "object": "usage",
             "key": account.name,
@@ -42,6 +42,6 @@ class Ops:
 
     async def metrics(self, request: Request, account: Account) -> Response:
         """Prometheus' text. For administrators: it shows all customers' sums."""
-        sums = await self._ledger.run(totals)
+        sums = await self._ledger.run(totals, reads_only=True)
         text = self._metrics.render(self._pool.health(), self._pool.counters(), sums)
         return Response(text, media_type=CONTENT_TYPE_LATEST)

@@ -3,12 +3,15 @@
 import tomllib
 from importlib import resources
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
 
 from reckon.errors import BadSetting
 
 CHECKPOINTS = Path(str(resources.files("reckon.catalog"))) / "checkpoints"
+MODEL_ID = r"^[A-Za-z0-9_][A-Za-z0-9_.-]*/[A-Za-z0-9_][A-Za-z0-9_.-]*\Z"
+"""owner/name, as the hub writes it."""
 
 
 class Score(msgspec.Struct, frozen=True):
@@ -22,8 +25,8 @@ class Score(msgspec.Struct, frozen=True):
 class Price(msgspec.Struct, frozen=True):
     """Integer nano-dollars per token: $0.12 per million tokens is 120."""
 
-    input: int = 0
-    output: int = 0
+    input: Annotated[int, msgspec.Meta(ge=0)] = 0
+    output: Annotated[int, msgspec.Meta(ge=0)] = 0
 
     def cost(self, prompt_tokens: int, completion_tokens: int) -> int:
         """Nano-dollars. Cached prompt tokens cost what others cost: the page has one input price."""
@@ -33,9 +36,9 @@ class Price(msgspec.Struct, frozen=True):
 class Card(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A model's page in data. ``id`` is "owner/name"; ``checkpoint`` names a directory inside the package, if it ships."""
 
-    id: str
+    id: Annotated[str, msgspec.Meta(pattern=MODEL_ID)]
     description: str
-    context: int
+    context: Annotated[int, msgspec.Meta(gt=0)]
     dtype: str = "bfloat16"
     price: Price = Price()
     license: str = ""
@@ -66,5 +69,5 @@ def read(text: str, origin: str) -> Card:
 def catalogue() -> dict[str, Card]:
     """The cards inside the package, by id."""
     files = sorted(resources.files("reckon.catalog").joinpath("cards").iterdir(), key=lambda file: file.name)
-    cards = [read(file.read_text(), file.name) for file in files if file.name.endswith(".toml")]
+    cards = [read(file.read_text(encoding="utf-8"), file.name) for file in files if file.name.endswith(".toml")]
     return {card.id: card for card in cards}

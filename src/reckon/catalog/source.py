@@ -4,13 +4,14 @@ Knows where files are, not what is in the tensors. Downloads with huggingface_hu
 """
 
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
 import huggingface_hub
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
-from reckon.catalog.card import CHECKPOINTS, Card, catalogue
+from reckon.catalog.card import CHECKPOINTS, MODEL_ID, Card, catalogue
 from reckon.errors import BadSetting
 
 FILES = ("*.safetensors", "*.json", "*.jinja", "LICENSE*")
@@ -26,22 +27,24 @@ class Source:
 
 
 def resolve(name: str) -> Source:
-    """Raises BadSetting when nothing of that name can be had."""
+    """Raises BadSetting when nothing of that name can be had. A directory of that name comes before ID=DIRECTORY."""
     cards = catalogue()
-    if "=" in name:
-        model, _, path = name.partition("=")
-        directory = _checkpoint(Path(path).absolute())
-        return Source(cards.get(model) or _described(model, directory), directory)
     card = cards.get(name)
     if card is not None and card.checkpoint:
         return Source(card, _checkpoint(CHECKPOINTS / card.checkpoint))
     if Path(name).is_dir():
         directory = _checkpoint(Path(name).absolute())
         return Source(_described(f"local/{directory.name}", directory), directory)
-    if name.count("/") != 1:
+    if "=" in name:
+        model, _, path = name.partition("=")
+        if not (path and re.search(MODEL_ID, model)):
+            raise BadSetting(f"{name!r} must be ID=DIRECTORY with an id like owner/name")
+        directory = _checkpoint(Path(path).expanduser().absolute())
+        return Source(cards.get(model) or _described(model, directory), directory)
+    if not re.search(MODEL_ID, name):
         known = ", ".join(cards)
         raise BadSetting(f"{name!r} is neither a directory nor a model id like owner/name; the catalogue has {known}")
-    directory = _download(name)
+    directory = _checkpoint(_download(name))
     return Source(card or _described(name, directory), directory)
 
 
@@ -53,19 +56,19 @@ def _checkpoint(directory: Path) -> Path:
 
 def _described(model: str, directory: Path) -> Card:
     """A card for what the catalogue does not know: the context is the checkpoint's own, the price is zero."""
+    path = directory / "config.json"
     try:
-        config = json.loads((_checkpoint(directory) / "config.json").read_text())
-        context = int(config["max_position_embeddings"])
+        context = int(json.loads(path.read_text(encoding="utf-8"))["max_position_embeddings"])
     except (ValueError, KeyError, TypeError) as error:
-        raise BadSetting(f"{directory / 'config.json'} does not say max_position_embeddings: {error!r}") from None
-    return Card(id=model, description=f"The checkpoint in {directory.name}.", context=context)
+        raise BadSetting(f"{path} does not say max_position_embeddings: {error!r}") from None
+    return Card(id=model, description=f"{model}: a checkpoint without a card.", context=context)
 
 
 def _download(model: str) -> Path:
     try:
         return Path(huggingface_hub.snapshot_download(model, allow_patterns=list(FILES)))
     except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
-        reason = str(error).strip().splitlines()[0]
+        reason = (str(error).strip() or repr(error)).splitlines()[0]
         raise BadSetting(
             f"{model} is not in the package and could not be fetched from the hub ({reason}); "
             f"with the files at hand, say {model}=DIRECTORY"

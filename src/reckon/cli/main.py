@@ -119,7 +119,7 @@ def keys_list(config: Config, as_json: bool) -> None:
     from reckon.ledger.db import Ledger
 
     ledger = Ledger(config.database)
-    rows = ledger.run_now(list_keys)
+    rows = ledger.run_now(list_keys, reads_only=True)
     ledger.close()
     if as_json:
         click.echo(json.dumps(msgspec.to_builtins(rows), indent=2))
@@ -171,7 +171,7 @@ def usage(config: Config, as_json: bool) -> None:
     from reckon.ledger.usage import by_key
 
     ledger = Ledger(config.database)
-    rows = ledger.run_now(by_key)
+    rows = ledger.run_now(by_key, reads_only=True)
     ledger.close()
     if as_json:
         click.echo(json.dumps(msgspec.to_builtins(rows), indent=2))

@@ -24,7 +24,10 @@ class Prepared(msgspec.Struct, frozen=True):
 
 
 class Health(msgspec.Struct, frozen=True):
-    """``ready`` takes requests now; ``progressing`` is False when work exists and nothing moved for too long."""
+    """``ready`` takes requests now; ``progressing`` is False when work exists and nothing moved for too long.
+
+    ``held_blocks`` counts the KV blocks of running answers: 0 when there are none.
+    """
 
     ready: bool
     progressing: bool
@@ -32,6 +35,7 @@ class Health(msgspec.Struct, frozen=True):
     running: int
     waiting: int
     restarts: int = 0
+    held_blocks: int = 0
 
 
 class Run(Protocol):

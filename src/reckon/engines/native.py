@@ -99,12 +99,9 @@ class NativeEngine:
         return run
 
     def health(self) -> Health:
-        ready = self._child is not None
-        state = "ready" if ready else "starting" if self.restarts == 0 else "restarting"
-        stalled = self._stalled()
-        return Health(
-            ready, not stalled, "stalled" if stalled else state, self._pulse.running, self._pulse.waiting, self.restarts
-        )  # fmt: skip
+        pulse, ready, stalled = self._pulse, self._child is not None, self._stalled()
+        state = "stalled" if stalled else "ready" if ready else "restarting" if self.restarts else "starting"
+        return Health(ready, not stalled, state, pulse.running, pulse.waiting, self.restarts, pulse.used_blocks)
 
     def counters(self) -> Counters:
         """Tokens by the workers' own counts, over all of them."""

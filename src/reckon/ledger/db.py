@@ -35,6 +35,8 @@ BUSY_SECONDS = 10
 """How long a SQLite transaction waits for another process to finish its own."""
 # synchronous=NORMAL: the last commits survive kill -9, but not always a power cut; the file stays sound either way.
 PRAGMAS = ("PRAGMA journal_mode=WAL", "PRAGMA synchronous=NORMAL", "PRAGMA foreign_keys=ON")
+READS_ONLY = "reckon_reads_only"
+"""The execution option by which a SQLite transaction begins without the write lock."""
 MIGRATION_LOCK = 7_276_265
 """The number of PostgreSQL's advisory lock under which servers that start together migrate one after the other."""
 
@@ -57,27 +59,29 @@ class Ledger:
             reason = error.orig if isinstance(error, DBAPIError) else error
             raise BadSetting(f"database {_shown(parsed)} cannot be opened: {reason}") from error
 
-    async def run(self, work: Callable[[Connection], T]) -> T:
+    async def run(self, work: Callable[[Connection], T], *, reads_only: bool = False) -> T:
         """``work`` in a transaction of its own: committed when it returns, rolled back when it raises, the exception passed on.
 
         Calls are worked off in order. Cancelling the caller does not stop the work, so a cancelled reservation can be settled.
+        Work that only reads should say so: it then keeps no other process from writing, however long it takes.
         """
-        return await asyncio.shield(asyncio.wrap_future(self._submit(work)))
+        return await asyncio.shield(asyncio.wrap_future(self._submit(work, reads_only)))
 
-    def run_now(self, work: Callable[[Connection], T]) -> T:
+    def run_now(self, work: Callable[[Connection], T], *, reads_only: bool = False) -> T:
         """The same, blocking."""
-        return self._submit(work).result()
+        return self._submit(work, reads_only).result()
 
     def close(self) -> None:
         """Finish the work already given, then close the connection. May be called twice."""
         self._thread.shutdown(wait=True)
         self._engine.dispose()
 
-    def _submit(self, work: Callable[[Connection], T]) -> Future[T]:
-        return self._thread.submit(self._transact, work)
+    def _submit(self, work: Callable[[Connection], T], reads_only: bool) -> Future[T]:
+        return self._thread.submit(self._transact, work, reads_only)
 
-    def _transact(self, work: Callable[[Connection], T]) -> T:
-        with self._engine.begin() as connection:
+    def _transact(self, work: Callable[[Connection], T], reads_only: bool) -> T:
+        engine = self._engine.execution_options(**{READS_ONLY: True}) if reads_only else self._engine
+        with engine.begin() as connection:
             return work(connection)
 
 
@@ -140,7 +144,7 @@ def _set_up(connection: sqlite3.Connection, _record: Any) -> None:
 
 def _begin(connection: Connection) -> None:
     """Take the write lock first: a transaction that reads and then writes can neither race nor fail halfway as too old."""
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
+    connection.exec_driver_sql("BEGIN" if connection.get_execution_options().get(READS_ONLY) else "BEGIN IMMEDIATE")
 
 
 def _migrate(connection: Connection) -> None:

@@ -1,0 +1,43 @@
+"""Everything in order: tokenizer, training, export, evaluation. What is done is not done again."""
+
+from pathlib import Path
+
+import click
+import torch
+
+from training import tokenizer
+from training.evaluate import evaluate, samples
+from training.export import export
+from training.recipe import BUILD, SHIPPED, Recipe
+from training.train import train
+
+
+def make(recipe: Recipe, build_dir: Path, target: Path, device: str) -> None:
+    """Make the shipped folder from nothing but the recipe."""
+    click.echo("tokenizer")
+    tokenizer.write(recipe, build_dir)
+    click.echo("training")
+    train(recipe, build_dir, device)
+    click.echo("export")
+    click.echo(f"{export(recipe, build_dir, target):,} bytes in {target}")
+    click.echo("evaluation")
+    samples(target, device)
+    evaluate(target, build_dir, device)
+
+
+@click.command()
+@click.option(
+    "--build-dir", type=click.Path(path_type=Path), default=BUILD, help="Checkpoints, logs and records."
+)
+@click.option("--target", type=click.Path(path_type=Path), default=SHIPPED, help="The folder that ships.")
+@click.option("--device", default="cuda" if torch.cuda.is_available() else "cpu", show_default=True)
+@click.option("--threads", type=int, help="CPU threads for torch; by default torch decides.")
+def main(build_dir: Path, target: Path, device: str, threads: int | None) -> None:
+    """Make abacus: learn the tokenizer, train, export, measure."""
+    if threads:
+        torch.set_num_threads(threads)
+    make(Recipe(), build_dir, target, device)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,31 @@
+"""The network in torch: transformers' own Qwen2, so that what is trained is what others load."""
+
+import torch
+from torch import Tensor, nn
+from transformers import Qwen2Config, Qwen2ForCausalLM
+
+from training.recipe import Recipe, model_config
+
+
+def new_model(recipe: Recipe, ids: dict[str, int]) -> Qwen2ForCausalLM:
+    """Fresh weights, decided by the recipe's seed."""
+    torch.manual_seed(recipe.seed)
+    config = model_config(recipe, ids)
+    config.pop("torch_dtype")  # Trained in float32; only the shipped copy is bf16.
+    return Qwen2ForCausalLM(Qwen2Config(**config))
+
+
+def loss_of(model: Qwen2ForCausalLM, inputs: Tensor, targets: Tensor) -> Tensor:
+    """Mean cross entropy over the targets that are to be learnt. inputs, targets: [rows, length]."""
+    hidden = model.model(input_ids=inputs).last_hidden_state  # [rows, length, hidden]
+    learnt = targets != -100
+    # The head runs on the learnt places only: with short replies to long questions that is much less.
+    return nn.functional.cross_entropy(model.lm_head(hidden[learnt]).float(), targets[learnt])
+
+
+def has_fast_bf16(device: str) -> bool:
+    """Whether bf16 is native there. Where it is emulated, autocast would be slower than float32."""
+    if device.startswith("cuda"):
+        return torch.cuda.is_bf16_supported()
+    capabilities = torch.cpu.get_capabilities()
+    return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
