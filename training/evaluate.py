@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from random import Random
 
@@ -11,7 +12,7 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
 from training.corpus import page
-from training.corpus.conversation import Conversation
+from training.corpus.conversation import Conversation, Family
 from training.corpus.mixture import FAMILIES, conversation
 from training.corpus.operands import pair, two_digit_pair
 from training.corpus.phrasing import (
@@ -21,14 +22,13 @@ from training.corpus.phrasing import (
     SUBTRACT_REQUESTS,
     ask,
 )
-from training.corpus.split import draw, sum_key
+from training.corpus.split import difference_key, draw, sum_key
 from training.recipe import BUILD, SHIPPED
 
 SEED = 20
 BATCH = 50
 SUMS = ("addition", "subtraction")
 BOXED = re.compile(r"\\boxed\{(-?\d+)\}")
-NUMBER = re.compile(r"\d+")
 
 # A problem: what is said up to the user's last turn, and whether a reply to it is right.
 Problem = tuple[Conversation, Callable[[str], bool]]
@@ -56,10 +56,16 @@ def additions(rng: Random, operands: Callable[[Random], tuple[int, int]]) -> Pro
     return user(ask(rng, ADD_EXPRESSIONS, ADD_REQUESTS, a, b)), boxes(a + b)
 
 
-def subtractions(rng: Random, operands: Callable[[Random], tuple[int, int]]) -> Problem:
-    """A held-out a - b in some phrasing, of either sign."""
-    a, b = draw(rng, "held-out", operands, lambda pair: sum_key(min(pair), abs(pair[0] - pair[1])))
+def subtractions(rng: Random, operands: Callable[[Random], tuple[int, int]], below: bool = False) -> Problem:
+    """A held-out a - b in some phrasing, the larger number first unless ``below`` zero is wanted."""
+    low, high = sorted(draw(rng, "held-out", operands, lambda pair: difference_key(*pair)))
+    a, b = (low, high) if below else (high, low)
     return user(ask(rng, SUBTRACT_EXPRESSIONS, SUBTRACT_REQUESTS, a, b)), boxes(a - b)
+
+
+def of_family(family: Family, right: Callable[[str], bool], rng: Random) -> Problem:
+    """A held-out conversation of a family, without its reply."""
+    return family(rng, "held-out")[:-1], right
 
 
 def talks(rng: Random) -> Problem:
@@ -78,14 +84,11 @@ def suites(count: int) -> Iterator[tuple[str, list[Problem]]]:
         "subtractions of two digits": lambda rng: subtractions(rng, two_digit_pair),
         "additions of one to three digits": lambda rng: additions(rng, pair),
         "subtractions of one to three digits": lambda rng: subtractions(rng, pair),
+        "subtractions of two digits, below zero": lambda rng: subtractions(rng, two_digit_pair, below=True),
         "sums at the end of a longer talk": talks,
     }
-    for family in FAMILIES.keys() - set(SUMS):
-        right = says(family)
-        kinds[family] = lambda rng, family=family, right=right: (
-            FAMILIES[family][0](rng, "held-out")[:-1],
-            right,
-        )
+    for family in (name for name in FAMILIES if name not in SUMS):
+        kinds[family] = partial(of_family, FAMILIES[family][0], says(family))
     for name, make in kinds.items():
         rng = Random(f"evaluate {SEED} {name}")
         yield name, [make(rng) for _ in range(count)]
@@ -96,9 +99,8 @@ class Player:
 
     def __init__(self, folder: Path, device: str) -> None:
         self.tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(folder, padding_side="left")
-        self.model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).to(
-            device
-        )
+        model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
+        self.model = model.to(device)
 
     def reply(self, conversations: list[Conversation], longest: int = 400) -> list[str]:
         """The replies to several conversations at once."""

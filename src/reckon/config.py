@@ -105,6 +105,7 @@ SETTINGS = (
     Setting("max_concurrent", 200, "Most requests of one key at the same time.", low=1),
     Setting("stall_seconds", 60.0, "A worker that has work but makes no step for so long is replaced.", low=1),
     Setting("drain_seconds", 30.0, "How long running answers may take to finish after Ctrl-C.", low=0),
+    Setting("self_check", False, "Prove the bookkeeping of the KV blocks whenever a worker has nothing to do."),
     Setting("log_level", "warning", "How much is logged.", choices=LEVELS),
 )
 """The table. Names are flags (``--step-tokens``), variables (``RECKON_STEP_TOKENS``) and keys of reckon.toml."""
@@ -130,6 +131,7 @@ class Config:
     max_concurrent: int
     stall_seconds: float
     drain_seconds: float
+    self_check: bool
     log_level: str
 
 

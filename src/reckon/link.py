@@ -31,6 +31,7 @@ class Launch(msgspec.Struct, frozen=True):
     context: int
     step_tokens: int
     max_sequences: int
+    self_check: bool = False
     log_level: str = "warning"
 
 
@@ -177,7 +178,8 @@ class WorkerEnd:
         self._frames = _Frames()
         self._encoder = msgspec.msgpack.Encoder()
         self._decoder = msgspec.msgpack.Decoder(ToWorker)
-        self._ready: list[ToWorker] = []
+        self._poll = select.poll()  # not select(): the number of an inherited socket may be over 1023
+        self._poll.register(sock, select.POLLIN)
 
     def send(self, messages: Iterable[FromWorker]) -> None:
         """Write all messages in one go. Raises LinkClosed when the API process is gone."""
@@ -189,7 +191,8 @@ class WorkerEnd:
     def receive(self, timeout: float | None) -> list[ToWorker]:
         """Everything that has arrived; waits up to ``timeout`` seconds (None: for ever) for the first message."""
         messages: list[ToWorker] = []
-        while select.select([self._sock], [], [], 0 if messages else timeout)[0]:
+        wait = None if timeout is None else timeout * 1000
+        while self._poll.poll(0 if messages else wait):
             try:
                 data = self._sock.recv(READ_SIZE)
             except OSError as error:
@@ -230,6 +233,7 @@ class ApiEnd:
             except OSError as error:
                 raise LinkClosed(str(error)) from error
             if not data:
+                self._writer.close()  # asyncio would keep its half open, and ``send`` would write to nobody
                 raise LinkClosed("the worker closed the link")
             messages = [self._decoder.decode(frame) for frame in self._frames.feed(data)]
         return messages

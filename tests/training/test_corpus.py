@@ -9,7 +9,7 @@ import pytest
 from training.corpus import page, voice
 from training.corpus.conversation import Conversation
 from training.corpus.mixture import FAMILIES, conversation
-from training.corpus.split import Split, split_of, sum_key, text_key
+from training.corpus.split import Split, difference_key, split_of, sum_key, text_key
 from training.corpus.steps import add_steps, subtract_steps
 from training.corpus.sums import worked_addition, worked_subtraction
 
@@ -49,8 +49,7 @@ def key(family: str, talk: Conversation) -> str:
     if family == "addition":
         return sum_key(*operands(talk))
     if family == "subtraction":
-        a, b = operands(talk)
-        return sum_key(min(a, b), abs(a - b))
+        return difference_key(*operands(talk))
     return text_key(question)
 
 
@@ -79,6 +78,7 @@ def test_a_family_stays_on_its_side_of_the_split(family: str, split: Split) -> N
 
 def test_a_sum_and_everything_that_follows_from_it_share_a_side() -> None:
     assert sum_key(37, 58) == sum_key(58, 37)
+    assert {difference_key(*pair) for pair in ((95, 58), (95, 37), (58, 95), (37, 95))} == {sum_key(37, 58)}
     for talk in draw("addition", "held-out", 50):
         reply = talk[-1]["content"]
         for left, right in re.findall(r"take (\d+) away from (\d+)", reply):

@@ -38,6 +38,11 @@ def sum_key(a: int, b: int) -> str:
     return f"sum:{low}+{high}"
 
 
+def difference_key(a: int, b: int) -> str:
+    """The key of a - b, of either sign: that of the addition which undoes it."""
+    return sum_key(min(a, b), abs(a - b))
+
+
 def text_key(text: str) -> str:
     """The key of a question in words. Case and punctuation do not make it another question."""
     letters = "".join(character for character in text.casefold() if character.isalnum())

@@ -15,7 +15,7 @@ from training.corpus.phrasing import (
     SUBTRACT_STORIES,
     ask,
 )
-from training.corpus.split import Split, draw, sum_key
+from training.corpus.split import Split, difference_key, draw, sum_key
 from training.corpus.steps import add_steps, subtract_steps
 
 WONDER = (
@@ -34,12 +34,7 @@ def addition(rng: Random, split: Split) -> Conversation:
 
 def subtraction(rng: Random, split: Split) -> Conversation:
     """a - b, asked and answered. Below zero now and then: the sign is a step of its own."""
-    a, b = draw(
-        rng,
-        split,
-        pair_for_subtraction,
-        lambda operands: sum_key(min(operands), abs(operands[0] - operands[1])),
-    )
+    a, b = draw(rng, split, pair_for_subtraction, lambda operands: difference_key(*operands))
     requests = SUBTRACT_REQUESTS + (SUBTRACT_STORIES if a >= b else ())
     return exchange(ask(rng, SUBTRACT_EXPRESSIONS, requests, a, b), worked_subtraction(rng, a, b))
 

@@ -32,9 +32,9 @@ def resolve(name: str) -> Source:
     card = cards.get(name)
     if card is not None and card.checkpoint:
         return Source(card, _checkpoint(CHECKPOINTS / card.checkpoint))
-    if Path(name).is_dir():
+    if name and Path(name).is_dir():
         directory = _checkpoint(Path(name).absolute())
-        return Source(_described(f"local/{directory.name}", directory), directory)
+        return Source(card or _described(f"local/{directory.name}", directory), directory)
     if "=" in name:
         model, _, path = name.partition("=")
         if not (path and re.search(MODEL_ID, model)):
@@ -59,7 +59,7 @@ def _described(model: str, directory: Path) -> Card:
     path = directory / "config.json"
     try:
         context = int(json.loads(path.read_text(encoding="utf-8"))["max_position_embeddings"])
-    except (ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise BadSetting(f"{path} does not say max_position_embeddings: {error!r}") from None
     return Card(id=model, description=f"{model}: a checkpoint without a card.", context=context)
 

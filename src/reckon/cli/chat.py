@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlsplit
 
 import click
 import httpx
@@ -20,6 +19,8 @@ from reckon.ledger.accounts import create_key, revoke_key
 from reckon.ledger.db import Ledger
 
 HERE = ("127.0.0.1", "localhost", "::1")
+EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}
+"""Addresses to listen on that are none to talk to."""
 
 
 @dataclass(slots=True)
@@ -43,9 +44,9 @@ class Answer:
 def converse(
     config: Config, url: str | None, key: str | None, model: str | None, message: str, options: dict[str, Any]
 ) -> None:
-    """Ask ``message`` and end, or talk until the input ends. Raises BadSetting when there is no server or no such key."""
-    url = url or f"http://{config.host}:{config.port}"
-    with _key(config, url, key) as secret, httpx.Client(base_url=url, timeout=None) as client:
+    """Ask ``message`` and end, or talk until the input ends. Raises BadSetting for whatever prevents it."""
+    address = _address(url or _here(config))
+    with _key(config, address, key) as secret, httpx.Client(base_url=address, timeout=None) as client:
         client.headers["Authorization"] = f"Bearer {secret}"
         talk = Conversation(client, model or _first_model(client), options)
         if message:
@@ -105,7 +106,10 @@ def _first_model(client: httpx.Client) -> str:
         response = client.get("/v1/models")
     if response.status_code != 200:
         raise BadSetting(_message(response))
-    return str(response.json()["data"][0]["id"])
+    try:
+        return str(response.json()["data"][0]["id"])
+    except (ValueError, LookupError, TypeError):
+        raise BadSetting(f"{client.base_url} answers, but not with a list of models: is it reckon?") from None
 
 
 @contextmanager
@@ -119,17 +123,32 @@ def _reaching(client: httpx.Client) -> Iterator[None]:
 def _message(response: httpx.Response) -> str:
     try:
         return str(response.json()["error"]["message"])
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, LookupError, TypeError):
         return f"the server answered {response.status_code}"
 
 
+def _address(url: str) -> httpx.URL:
+    try:
+        address = httpx.URL(url)
+    except httpx.InvalidURL:
+        address = httpx.URL()
+    if address.scheme not in ("http", "https") or not address.host:
+        raise BadSetting(f"url must be an address like http://127.0.0.1:8000, not {url!r}")
+    return address
+
+
+def _here(config: Config) -> str:
+    host = EVERYWHERE.get(config.host, config.host)
+    return f"http://{f'[{host}]' if ':' in host else host}:{config.port}"
+
+
 @contextmanager
-def _key(config: Config, url: str, key: str | None) -> Iterator[str]:
+def _key(config: Config, url: httpx.URL, key: str | None) -> Iterator[str]:
     """The given key, the administrator's, or one that lives as long as this conversation with a server on this machine."""
     if key or config.token:
         yield key or config.token
         return
-    if urlsplit(url).hostname not in HERE:
+    if url.host not in HERE:
         raise BadSetting(f"{url} needs a key: --key or RECKON_KEY")
     ledger = Ledger(config.database)
     try:

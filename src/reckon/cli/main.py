@@ -4,6 +4,8 @@ import functools
 import json
 import sys
 from collections.abc import Callable
+from contextlib import closing
+from decimal import Decimal, InvalidOperation
 from typing import Any, TypeVar
 
 import click
@@ -13,6 +15,7 @@ from reckon.config import SETTINGS, Config, Setting, load
 from reckon.errors import ReckonError
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+Result = TypeVar("Result")
 DEFAULT_MODEL = "reckon/abacus"
 
 
@@ -35,8 +38,38 @@ def settings(*names: str) -> Callable[[Command], Command]:
 
 
 def _option(setting: Setting) -> Callable[[Any], Any]:
+    words = f"  [{'|'.join(setting.choices)}]" if setting.choices else ""
     shown = "" if setting.default in ("", 0, 0.0) else f"  [default: {setting.default}]"
-    return click.option(f"--{setting.name.replace('_', '-')}", setting.name, default=None, help=setting.help + shown)
+    flags = f"{setting.flag}/--no-{setting.flag[2:]}" if isinstance(setting.default, bool) else setting.flag
+    return click.option(flags, setting.name, default=None, help=setting.help + words + shown)
+
+
+def _nano_dollars(context: click.Context, parameter: click.Parameter, value: str | None) -> int | None:
+    """USD as they are written, without a float between."""
+    if value is None:
+        return None
+    try:
+        amount = Decimal(value)
+        if not (amount.is_finite() and 0 <= amount < 10**9):
+            raise InvalidOperation
+    except InvalidOperation:
+        raise click.BadParameter(f"{value!r} is not an amount in USD of at least 0 and less than 1e9") from None
+    return int(amount * 10**9)
+
+
+def _sizes(context: click.Context, parameter: click.Parameter, value: str) -> list[int]:
+    """Numbers divided by commas."""
+    sizes = [int(size) if size.strip().isdecimal() else 0 for size in value.split(",")]
+    if min(sizes) < 1:
+        raise click.BadParameter(f"{value!r} must be numbers of at least 1, divided by commas")
+    return sizes
+
+
+def _in_ledger(config: Config, work: Callable[[Any], Result], *, reads_only: bool = False) -> Result:
+    from reckon.ledger.db import Ledger
+
+    with closing(Ledger(config.database)) as ledger:
+        return ledger.run_now(work, reads_only=reads_only)
 
 
 class Group(click.Group):
@@ -73,8 +106,8 @@ def serve(config: Config, models: tuple[str, ...]) -> None:
 @click.option("--key", envvar="RECKON_KEY", default=None, help="API key; without one, a key for this conversation is made.")
 @click.option("--model", default=None, help="Model id; default is the first that the server has.")
 @click.option("--system", default=None, help="A system message.")
-@click.option("--temperature", type=float, default=None)
-@click.option("--seed", type=int, default=None)
+@click.option("--temperature", type=float, default=None, help="Between 0 and 2; default is the server's.")
+@click.option("--seed", type=int, default=None, help="The same seed gives the same answer.")
 @click.argument("message", nargs=-1)
 @settings("host", "port", "home", "database", "token")
 def chat(config: Config, url: str | None, key: str | None, model: str | None, message: tuple[str, ...], **options: Any) -> None:
@@ -93,22 +126,18 @@ def keys() -> None:
 @click.argument("name")
 @click.option("--admin", is_flag=True, help="May read /metrics and everybody's usage.")
 @click.option("--model", "models", multiple=True, help="Only for this model; may be given several times.")
-@click.option("--limit", type=float, default=None, help="Spending limit in USD.")
+@click.option("--limit", "limit_nano", callback=_nano_dollars, metavar="USD", help="Most that the key may spend.")
 @settings("home", "database")
-def keys_create(config: Config, name: str, admin: bool, models: tuple[str, ...], limit: float | None) -> None:
+def keys_create(config: Config, name: str, admin: bool, models: tuple[str, ...], limit_nano: int | None) -> None:
     """Make a key and show it once."""
     from reckon.ledger.accounts import create_key
-    from reckon.ledger.db import Ledger
 
-    nano = None if limit is None else round(limit * 1e9)
-    ledger = Ledger(config.database)
-    _, secret = ledger.run_now(lambda db: create_key(db, name, admin=admin, models=models, limit_nano=nano))
-    ledger.close()
+    _, secret = _in_ledger(config, lambda db: create_key(db, name, admin=admin, models=models, limit_nano=limit_nano))
     click.echo(secret)
 
 
 @keys.command("list")
-@click.option("--json", "as_json", is_flag=True)
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
 @settings("home", "database")
 def keys_list(config: Config, as_json: bool) -> None:
     """Show all keys, revoked ones too; the secrets are not stored."""
@@ -116,11 +145,8 @@ def keys_list(config: Config, as_json: bool) -> None:
 
     from reckon.cli import tables
     from reckon.ledger.accounts import list_keys
-    from reckon.ledger.db import Ledger
 
-    ledger = Ledger(config.database)
-    rows = ledger.run_now(list_keys, reads_only=True)
-    ledger.close()
+    rows = _in_ledger(config, list_keys, reads_only=True)
     if as_json:
         click.echo(json.dumps(msgspec.to_builtins(rows), indent=2))
     else:
@@ -133,18 +159,15 @@ def keys_list(config: Config, as_json: bool) -> None:
 def keys_revoke(config: Config, key: str) -> None:
     """Revoke a key, by its name or id. What it is running now goes on."""
     from reckon.ledger.accounts import revoke_key
-    from reckon.ledger.db import Ledger
 
-    ledger = Ledger(config.database)
-    row = ledger.run_now(lambda db: revoke_key(db, key))
-    ledger.close()
+    row = _in_ledger(config, lambda db: revoke_key(db, key))
     if row is None:
         raise click.ClickException(f"no live key has the name or id {key!r}")
     click.echo(f"revoked {row.name} ({row.hint})")
 
 
 @main.command()
-@click.option("--json", "as_json", is_flag=True)
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
 def models(as_json: bool) -> None:
     """Show the catalogue."""
     import msgspec
@@ -160,19 +183,16 @@ def models(as_json: bool) -> None:
 
 
 @main.command()
-@click.option("--json", "as_json", is_flag=True)
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
 @settings("home", "database")
 def usage(config: Config, as_json: bool) -> None:
     """Show what each key used and what it cost."""
     import msgspec
 
     from reckon.cli import tables
-    from reckon.ledger.db import Ledger
     from reckon.ledger.usage import by_key
 
-    ledger = Ledger(config.database)
-    rows = ledger.run_now(by_key, reads_only=True)
-    ledger.close()
+    rows = _in_ledger(config, by_key, reads_only=True)
     if as_json:
         click.echo(json.dumps(msgspec.to_builtins(rows), indent=2))
     else:
@@ -181,12 +201,12 @@ def usage(config: Config, as_json: bool) -> None:
 
 @main.command()
 @click.argument("model", default=DEFAULT_MODEL)
-@click.option("--batches", default="1,8,32", help="Numbers of answers at a time.")
-@click.option("--prompt", default=256, type=click.IntRange(min=1), help="Prompt tokens of each.")
-@click.option("--tokens", default=64, type=click.IntRange(min=2), help="Tokens generated of each.")
+@click.option("--batches", default="1,8,32", callback=_sizes, help="Numbers of answers at a time.", show_default=True)
+@click.option("--prompt", default=256, type=click.IntRange(min=1), help="Prompt tokens of each.", show_default=True)
+@click.option("--tokens", default=64, type=click.IntRange(min=2), help="Tokens generated of each.", show_default=True)
 @settings("device", "threads", "home", "step_tokens", "kv_memory_gb")
-def bench(config: Config, model: str, batches: str, prompt: int, tokens: int) -> None:
+def bench(config: Config, model: str, batches: list[int], prompt: int, tokens: int) -> None:
     """Measure prefill and decode of the engine, scheduler and sampler included, on random prompts."""
     from reckon.cli.bench import measure
 
-    measure(config, model, [int(size) for size in batches.split(",")], prompt, tokens)
+    measure(config, model, batches, prompt, tokens)

@@ -4,21 +4,24 @@ The one place that puts config, catalogue, engines, ledger and API together.
 """
 
 import asyncio
+import json
 import logging
+import shlex
 import signal
 import socket
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Awaitable, Callable, Generator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 import uvicorn
 from rich.console import Console
-from rich.markup import escape
-from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
 from reckon.api.app import create_app
 from reckon.catalog.source import Source, resolve
 from reckon.config import Config
+from reckon.engines.child import Watch
 from reckon.engines.native import NativeEngine
 from reckon.engines.pool import Pool
 from reckon.errors import BadSetting
@@ -34,13 +37,15 @@ FIRST_KEY = "first"
 def serve(config: Config, models: Sequence[str]) -> int:
     """Serve until told to stop. Returns the exit code. Raises SetupError when it cannot start."""
     logging.basicConfig(level=config.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    # Names of models and directories are printed as they are: "[red]" or ":key:" in one is text.
+    console = Console(markup=False, emoji=False, highlight=False, soft_wrap=True)
     with _listen(config) as sock:
-        return asyncio.run(_serve(config, models, sock, Console(highlight=False, soft_wrap=True)))
+        return asyncio.run(_serve(config, models, sock, console))
 
 
 async def _serve(config: Config, models: Sequence[str], sock: socket.socket, console: Console) -> int:
     begin = time.monotonic()
-    sources = [resolve(model) for model in models]
+    sources = _resolve(models)
     ledger = Ledger(config.database)
     try:
         await ledger.run(recover)
@@ -55,8 +60,20 @@ async def _serve(config: Config, models: Sequence[str], sock: socket.socket, con
     return 0
 
 
+def _resolve(models: Sequence[str]) -> list[Source]:
+    """Raises BadSetting also when two would answer to one id."""
+    sources = [resolve(model) for model in models]
+    directories: dict[str, Path] = {}
+    for source in sources:
+        if source.card.id in directories:
+            both = f"{directories[source.card.id]} and {source.directory}"
+            raise BadSetting(f"two models have the id {source.card.id}, {both}; name one of them as ID=DIRECTORY")
+        directories[source.card.id] = source.directory
+    return sources
+
+
 async def _start_engines(config: Config, sources: Sequence[Source], console: Console) -> Pool:
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), BarColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console) as progress:
         engines = {
             source.card.id: NativeEngine(source.card, source.directory, config, _bar(progress, source.card.id))
@@ -69,9 +86,9 @@ async def _start_engines(config: Config, sources: Sequence[Source], console: Con
     return pool
 
 
-def _bar(progress: Progress, model: str):  # type: ignore[no-untyped-def]
+def _bar(progress: Progress, model: str) -> Watch:
     """A watcher that moves one bar per phase."""
-    bars = {}
+    bars: dict[str, TaskID] = {}
 
     def watch(loading: Loading) -> None:
         if loading.phase not in bars:
@@ -81,7 +98,9 @@ def _bar(progress: Progress, model: str):  # type: ignore[no-untyped-def]
     return watch
 
 
-async def _answer(config: Config, pool: Pool, ledger: Ledger, sock: socket.socket, greet) -> None:  # type: ignore[no-untyped-def]
+async def _answer(
+    config: Config, pool: Pool, ledger: Ledger, sock: socket.socket, greet: Callable[[], Awaitable[None]]
+) -> None:
     """Run uvicorn on our socket. Ctrl-C lets running answers finish, for as long as ``drain_seconds`` says."""
     server = _Server(
         uvicorn.Config(
@@ -120,7 +139,7 @@ async def _greet(
     key = await _first_key(config, ledger)
     if key is not None:
         console.print(f"\nYour key, made now and shown once:\n\n  {key}")
-    console.print(f"\nTry it:\n\n{escape(curl(url, key, sources[0].card.id))}\n")
+    console.print(f"\nTry it:\n\n{curl(url, key, sources[0].card.id)}\n")
 
 
 async def _first_key(config: Config, ledger: Ledger) -> str | None:
@@ -136,18 +155,19 @@ async def _first_key(config: Config, ledger: Ledger) -> str | None:
 
 def curl(url: str, key: str | None, model: str) -> str:
     """The page's first example with this server's address, key and model."""
-    return f"""curl "{url}/v1/openai/chat/completions" \\
-  -H "Content-Type: application/json" \\
-  -H "Authorization: Bearer {key or "$RECKON_TOKEN"}" \\
-  -d '{{
-      "model": "{model}",
+    body = f"""{{
+      "model": {json.dumps(model, ensure_ascii=False)},
       "messages": [
         {{
           "role": "user",
           "content": "Hello!"
         }}
       ]
-    }}'"""
+    }}"""
+    return f"""curl "{url}/v1/openai/chat/completions" \\
+  -H "Content-Type: application/json" \\
+  -H "Authorization: Bearer {key or "$RECKON_TOKEN"}" \\
+  -d {shlex.quote(body)}"""
 
 
 def _listen(config: Config) -> socket.socket:
@@ -155,9 +175,17 @@ def _listen(config: Config) -> socket.socket:
     try:
         family = socket.getaddrinfo(config.host, config.port, type=socket.SOCK_STREAM)[0][0]
         sock = socket.socket(family, socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        raise _unusable(config, error) from None
+    try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         sock.bind((config.host, config.port))
         sock.listen(2048)
     except OSError as error:
-        raise BadSetting(f"cannot listen on {config.host} port {config.port}: {error.strerror or error}") from None
+        sock.close()
+        raise _unusable(config, error) from None
     return sock
+
+
+def _unusable(config: Config, error: OSError | UnicodeError) -> BadSetting:
+    return BadSetting(f"cannot listen on {config.host} port {config.port}: {getattr(error, 'strerror', None) or error}")

@@ -4,6 +4,7 @@ Knows the link, the scheduler and the runner. One rule is kept here: every Submi
 whatever a step throws.
 """
 
+import contextlib
 import logging
 import time
 from pathlib import Path
@@ -39,29 +40,28 @@ def serve(launch: Launch, link: WorkerEnd) -> int:
     """Run until the link closes. Returns the exit code: 0, or 1 when the worker could not start."""
     try:
         runner, ready, scheduler = start(launch, link)
+        with contextlib.closing(runner):
+            link.send([ready])
+            Loop(link, scheduler, runner, launch.self_check).run()
     except SetupError as error:
-        link.send([Broken(error.message)])
+        with contextlib.suppress(LinkClosed):
+            link.send([Broken(error.message)])
         return 1
-    link.send([ready])
-    try:
-        Loop(link, scheduler, runner).run()
     except LinkClosed:
         log.info("the API process is gone; ending")
-    finally:
-        runner.close()
     return 0
 
 
 def start(launch: Launch, link: WorkerEnd) -> tuple[Runner, Ready, Scheduler]:
     """Load the model and make the KV cache, reporting progress. Raises SetupError."""
     seconds: dict[str, float] = {}
-    phase_start = time.monotonic()
+    reported = time.monotonic()
 
     def progress(phase: str, done: int, total: int) -> None:
-        nonlocal phase_start
-        if done == 0:
-            phase_start = time.monotonic()
-        seconds[phase] = round(time.monotonic() - phase_start, 3)
+        nonlocal reported
+        now = time.monotonic()
+        seconds[phase] = seconds.get(phase, 0.0) + now - reported
+        reported = now
         link.send([Loading(phase, done, total)])
 
     progress("device", 0, 1)
@@ -75,29 +75,33 @@ def start(launch: Launch, link: WorkerEnd) -> tuple[Runner, Ready, Scheduler]:
     fingerprint = f"reckon-{reckon.__version__}-{device.numeric_path.replace('/', '-')}-{weights.digest}"
     weights.close()
     stop_tokens = list(read_generation(directory).eos_token_ids)
-    ready = Ready(device.numeric_path, fingerprint, room.context, stop_tokens, room.blocks * BLOCK_SIZE, room.bytes, seconds)
+    phases = {phase: round(taken, 3) for phase, taken in seconds.items()}
+    ready = Ready(device.numeric_path, fingerprint, room.context, stop_tokens, room.blocks * BLOCK_SIZE, room.bytes, phases)
     return runner, ready, Scheduler(Blocks(room.blocks), launch.step_tokens, launch.max_sequences)
 
 
 class Loop:
     """Steps while there is work, sleeps on the link while there is none."""
 
-    def __init__(self, link: WorkerEnd, scheduler: Scheduler, runner: Runner) -> None:
+    def __init__(self, link: WorkerEnd, scheduler: Scheduler, runner: Runner, self_check: bool = False) -> None:
         self._link = link
         self._scheduler = scheduler
         self._runner = runner
+        self._self_check = self_check
         self._steps = 0
 
     def run(self) -> None:
         """Raises LinkClosed when the API process is gone."""
         while True:
             idle = self._scheduler.idle
-            if idle:
+            if idle and self._self_check:
                 self._scheduler.check()
             out = self._take(self._link.receive(None if idle else 0))
-            if not self._scheduler.idle:
+            works = not self._scheduler.idle
+            if works:
                 out += self._step()
-            if out:
+            if works or out:
+                # Also after a step that gave no token: a long prompt's chunks are progress, and the API judges by the pulse.
                 self._link.send([*out, self._pulse()])
 
     def _take(self, messages: list[ToWorker]) -> list[FromWorker]:
@@ -122,8 +126,9 @@ class Loop:
     def _one_by_one(self, plan: Plan) -> list[FromWorker]:
         """Find out whose fault it was. Rows are independent, so the innocent get the tokens they would have got."""
         out: list[FromWorker] = []
-        for number, piece in enumerate(plan.pieces):
-            single = Plan([piece], plan.new_blocks if number == 0 else [])
+        for piece in plan.pieces:
+            # Nobody can say whether the failed step got as far as clearing the new blocks.
+            single = Plan([piece], [block for block in plan.new_blocks if block in piece.sequence.table])
             try:
                 tokens = self._runner.run(single)
             except Exception:

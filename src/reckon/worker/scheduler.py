@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from reckon.devices.batch import BLOCK_SIZE
 from reckon.job import Usage
-from reckon.link import Abort, Counters, Done, FromWorker, Submit, Tokens
+from reckon.link import Abort, Counters, Done, Failed, FromWorker, Submit, Tokens
 from reckon.worker.blocks import Blocks
 from reckon.worker.sequence import Sequence
 
@@ -60,8 +60,15 @@ class Scheduler:
         return not self._running and not self._waiting
 
     def submit(self, submit: Submit) -> list[FromWorker]:
-        """Queue an answer; its Done at once if it is not to have any token."""
+        """Queue an answer; its end at once if it is not to have any token, or can never have room.
+
+        A worker that was started again may have found less memory than the one that the answer was cut to fit.
+        """
         sequence = Sequence.of(submit)
+        most = self.blocks.count * BLOCK_SIZE
+        if not 0 < sequence.prompt_length < most:
+            return [Failed(submit.request, f"the prompt has {sequence.prompt_length} tokens; it must have 1 to {most - 1}")]
+        sequence.max_tokens = min(sequence.max_tokens, most - sequence.prompt_length)
         if sequence.generated >= sequence.max_tokens:
             return [self._done(sequence, "length", sequence.usage())]
         leader = submit.leader

@@ -1,0 +1,241 @@
+"""A device that computes nothing and sees every mistake of the bookkeeping, and a driver that steps a scheduler and checks it.
+
+``FakeDevice`` keeps the token of each KV slot. The next token is a function of the tokens it reads back through the block
+table, and of the row's random number: a wrong table, a stale block or a lost prefix gives another answer than ``expected``.
+"""
+
+import zlib
+from collections.abc import Iterable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reckon.devices.base import Device, Progress
+from reckon.devices.batch import BLOCK_SIZE, Batch
+from reckon.devices.philox import uniform
+from reckon.job import Sampling, Usage
+from reckon.link import Abort, Done, Failed, FromWorker, Submit, Tokens
+from reckon.models.arch import Arch
+from reckon.models.weights import Weights
+from reckon.worker.blocks import Blocks
+from reckon.worker.runner import Runner
+from reckon.worker.scheduler import Plan, Scheduler
+from reckon.worker.sequence import Sequence
+
+VOCAB = 40
+UNWRITTEN = -1
+
+
+class FakeDevice:
+    """``poison`` are tokens that make a step raise; ``free`` are the bytes it says it has."""
+
+    name = "fake"
+    numeric_path = "fake/exact"
+
+    def __init__(self, poison: Iterable[int] = (), free: int = 1 << 30) -> None:
+        self.poison = frozenset(poison)
+        self.free = free
+        self.steps = 0
+        self.closed = False
+        self.memory = np.zeros((0, BLOCK_SIZE), np.int32)  # [blocks, BLOCK_SIZE]
+
+    def load(self, arch: Arch, weights: Weights, progress: Progress) -> None:
+        progress("weights", 1, 1)
+
+    def free_bytes(self) -> int:
+        return self.free
+
+    def block_bytes(self) -> int:
+        return 1000
+
+    def allocate(self, blocks: int) -> None:
+        if blocks * self.block_bytes() > self.free:
+            raise MemoryError("no")
+        self.memory = np.full((blocks, BLOCK_SIZE), 7, np.int32)  # garbage, until a block is cleared
+
+    def logits(self, batch: Batch) -> NDArray[np.float32]:
+        raise NotImplementedError
+
+    def step(self, batch: Batch) -> NDArray[np.int32]:
+        self.steps += 1
+        if self.poison.intersection(batch.tokens.tolist()):
+            raise ArithmeticError("poison")
+        self.memory[batch.new_blocks] = UNWRITTEN
+        slots = batch.block_tables[batch.sequences, batch.positions // BLOCK_SIZE], batch.positions % BLOCK_SIZE
+        before = self.memory[slots]
+        assert np.all((before == UNWRITTEN) | (before == batch.tokens)), "a slot of somebody else is overwritten"
+        self.memory[slots] = batch.tokens
+        crcs = [zlib.crc32(self._read(batch, row).tobytes()) for row in self._last_rows(batch)]
+        sampled = [crcs[sequence] for sequence in batch.sequences[batch.sample_rows]]
+        tokens = [_pick(crc, number) for crc, number in zip(sampled, batch.sampling.uniform, strict=True)]
+        return np.array(tokens, np.int32)
+
+    def close(self) -> None:
+        self.closed = True
+
+    def _last_rows(self, batch: Batch) -> list[int]:
+        last = {int(sequence): row for row, sequence in enumerate(batch.sequences)}
+        assert list(last) == list(range(len(batch.block_tables))), "the rows of a sequence are no neighbours"
+        assert set(batch.sample_rows.tolist()) <= set(last.values())
+        return list(last.values())
+
+    def _read(self, batch: Batch, row: int) -> NDArray[np.int32]:
+        """What a row attends to."""
+        length = int(batch.positions[row]) + 1
+        table = batch.block_tables[batch.sequences[row]][: -(-length // BLOCK_SIZE)]
+        content = self.memory[table].reshape(-1)[:length]
+        assert (content != UNWRITTEN).all(), "a row attends to a token that was not computed"
+        return content
+
+
+def _pick(crc: int, number: float) -> int:
+    return zlib.crc32(np.float64(number).tobytes(), crc) % VOCAB
+
+
+def expected(submit: Submit) -> tuple[list[int], str]:
+    """The completion that a request has to get, its stop token included, and how it ends: from its own fields alone."""
+    positions = np.arange(len(submit.prompt), len(submit.prompt) + submit.max_tokens)
+    numbers = uniform(submit.sampling.seed, submit.choice, positions)
+    crc, tokens = zlib.crc32(np.array(submit.prompt, np.int32).tobytes()), []
+    for number in numbers:
+        tokens.append(_pick(crc, number))
+        if tokens[-1] in submit.stop_tokens:
+            return tokens, "stop"
+        crc = zlib.crc32(np.int32(tokens[-1]).tobytes(), crc)
+    return tokens, "length"
+
+
+def text(length: int, seed: int = 0) -> list[int]:
+    """Tokens of a prompt; a longer one of the same seed begins with a shorter one."""
+    return np.random.default_rng(seed).integers(0, VOCAB, 4096)[:length].tolist()
+
+
+def ask(request: int, prompt: list[int] | int, max_tokens: int = 10, *, seed: int | None = None, **fields: object) -> Submit:
+    """A Submit; ``prompt`` may be a length, and is then text of the request's own."""
+    prompt = text(prompt, request) if isinstance(prompt, int) else prompt
+    sampling = fields.pop("sampling", Sampling(seed=request if seed is None else seed))
+    fields = {"stop_tokens": [], "salt": "a", **fields}
+    return Submit(request, prompt, sampling, max_tokens, **fields)  # type: ignore[arg-type]
+
+
+class Driver:
+    """A scheduler and a runner, without link and loop. Every step is checked; what comes out is kept by request."""
+
+    def __init__(self, blocks: int, step_tokens: int = 512, max_sequences: int = 64, device: Device | None = None) -> None:
+        if device is None:
+            device = FakeDevice()
+            device.allocate(blocks)
+        self.runner = Runner(device)
+        self.scheduler = Scheduler(Blocks(blocks), step_tokens, max_sequences)
+        self.budget = max(step_tokens, max_sequences)
+        self.submits: dict[int, Submit] = {}
+        self.keeps: dict[int, int | None] = {}
+        self.tokens: dict[int, list[int]] = {}
+        self.ends: dict[int, list[Done | Failed]] = {}
+        self.admissions: list[int] = []  # requests in the order in which they were worked on first
+        self.steps = 0
+        self._seen: dict[int, Sequence] = {}
+
+    def submit(self, *submits: Submit) -> None:
+        for submit in submits:
+            self.submits[submit.request] = submit
+            self.tokens[submit.request] = list(submit.generated)
+            self.ends[submit.request] = []
+            self._take(self.scheduler.submit(submit))
+            self.scheduler.check()
+
+    def abort(self, request: int, keep: int | None = None) -> None:
+        if not self.ends[request]:
+            self.keeps[request] = keep
+        self._take(self.scheduler.abort(Abort(request, keep)))
+        self.scheduler.check()
+
+    def step(self) -> Plan:
+        plan = self.scheduler.schedule()
+        self._check_plan(plan)
+        for piece in plan.pieces:
+            if piece.sequence.request not in self._seen:
+                self.admissions.append(piece.sequence.request)
+                self._seen[piece.sequence.request] = piece.sequence
+        self._take(self.scheduler.advance(plan, self.runner.run(plan)))
+        self.scheduler.check()
+        self.steps += 1
+        return plan
+
+    def finish(self) -> None:
+        """Step until there is no work. The oldest answer moves by a token a step, whatever happens: that bounds the steps."""
+        bound = self.steps + sum(len(submit.prompt) + submit.max_tokens for submit in self.submits.values())
+        while not self.scheduler.idle:
+            assert self.steps <= bound, "livelock"
+            self.step()
+        blocks = self.scheduler.blocks
+        assert (self.scheduler.running, self.scheduler.waiting, blocks.used, blocks.free) == (0, 0, 0, blocks.count)
+
+    def run(self, *submits: Submit) -> dict[int, list[int]]:
+        """The completions of requests that are submitted at once."""
+        self.submit(*submits)
+        self.finish()
+        return {submit.request: self.tokens[submit.request] for submit in submits}
+
+    def end(self, request: int) -> Done:
+        (end,) = self.ends[request]
+        assert isinstance(end, Done)
+        return end
+
+    def check_answers(self) -> None:
+        """Each request ended once, in the right tokens, and the counters are the sum of what was charged."""
+        for request, submit in self.submits.items():
+            tokens, reason = expected(submit)
+            end, given = self.end(request), self.tokens[request]
+            shown = [token for token in tokens if token not in submit.stop_tokens]
+            if end.reason == "abort":
+                assert given == shown[: len(given)]
+            else:
+                assert (given, end.reason) == (shown, reason)
+            assert end.usage == self._owed(submit, end, len(tokens)), request
+        usage = sum((self.end(request).usage for request in self.submits), Usage())
+        counters = self.scheduler.counters
+        assert (counters.prompt, counters.cached, counters.completion) == (
+            usage.prompt_tokens, usage.cached_tokens, usage.completion_tokens,
+        )  # fmt: skip
+        assert counters.discarded == self._discarded()
+
+    def _owed(self, submit: Submit, end: Done, whole: int) -> Usage:
+        """Nothing if nothing was done for it; else prompt (a leader's), and the tokens that were given, or kept of them."""
+        if submit.request not in self._seen and not submit.generated and end.reason == "abort":
+            return Usage()
+        keep = self.keeps.get(submit.request)
+        given = len(self.tokens[submit.request]) if end.reason == "abort" else whole
+        completion = given if keep is None else min(given, keep)
+        if submit.leader is not None:
+            return Usage(completion_tokens=completion)
+        cached = end.usage.cached_tokens
+        assert cached % BLOCK_SIZE == 0 and 0 <= cached < len(submit.prompt)
+        return Usage(len(submit.prompt), cached, completion)
+
+    def _discarded(self) -> int:
+        kept = ((len(self.tokens[request]), keep) for request, keep in self.keeps.items() if keep is not None)
+        return sum(max(0, given - keep) for given, keep in kept)
+
+    def _take(self, messages: list[FromWorker]) -> None:
+        for message in messages:
+            assert isinstance(message, Tokens | Done | Failed)
+            assert not self.ends[message.request], f"something after the end of {message.request}"
+            if isinstance(message, Tokens):
+                self.tokens[message.request] += message.ids
+            else:
+                self.ends[message.request].append(message)
+
+    def _check_plan(self, plan: Plan) -> None:
+        self.scheduler.check()
+        assert plan.pieces, "there is work, but the plan is empty"
+        assert sum(piece.count for piece in plan.pieces) <= self.budget
+        requests = [piece.sequence.request for piece in plan.pieces]
+        assert len(set(requests)) == len(requests)
+        assert all(piece.count > 0 and piece.start == piece.sequence.computed for piece in plan.pieces)
+        # What is new are the blocks past those that hold computed tokens, and nothing else.
+        new = [block for piece in plan.pieces for block in piece.sequence.table[-(-piece.start // BLOCK_SIZE) :]]
+        assert sorted(plan.new_blocks) == sorted(new)
+        decoding = {request for request, seq in self._seen.items() if seq.table and seq.missing == 1 and seq.generated}
+        assert decoding <= set(requests), "an answer that holds its blocks gets no token"
+        assert not any(self.ends[request] for request in requests)
