@@ -35,9 +35,7 @@ class Example:
     learnt: list[bool]
 
 
-def render(
-    messages: Sequence[Any], add_generation_prompt: bool = False, tools: Sequence[Any] | None = None
-) -> str:
+def render(messages: Sequence[Any], add_generation_prompt: bool = False, tools: Sequence[Any] | None = None) -> str:
     """The template's text of the messages."""
     return TEMPLATE_TEXT.render(messages=messages, add_generation_prompt=add_generation_prompt, tools=tools)
 

@@ -21,9 +21,7 @@ class Progress:
     loss: float = 0.0
 
 
-def save(
-    path: Path, recipe: Recipe, progress: Progress, model: Qwen2ForCausalLM, optimizers: list[Optimizer]
-) -> None:
+def save(path: Path, recipe: Recipe, progress: Progress, model: Qwen2ForCausalLM, optimizers: list[Optimizer]) -> None:
     """Write beside and rename: whoever is interrupted here keeps the checkpoint before."""
     state = {
         "recipe": asdict(recipe),
@@ -37,9 +35,7 @@ def save(
     fresh.replace(path)
 
 
-def load(
-    path: Path, recipe: Recipe, model: Qwen2ForCausalLM, optimizers: Sequence[Optimizer] = ()
-) -> Progress:
+def load(path: Path, recipe: Recipe, model: Qwen2ForCausalLM, optimizers: Sequence[Optimizer] = ()) -> Progress:
     """Restore a run into the model and the optimizers. Raises ValueError when another recipe began it."""
     state = torch.load(path, map_location="cpu", weights_only=True)
     progress = Progress(**state["progress"])

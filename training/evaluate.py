@@ -105,13 +105,10 @@ class Player:
     def reply(self, conversations: list[Conversation], longest: int = 400) -> list[str]:
         """The replies to several conversations at once."""
         prompts = [
-            self.tokenizer.apply_chat_template(talk, tokenize=False, add_generation_prompt=True)
-            for talk in conversations
+            self.tokenizer.apply_chat_template(talk, tokenize=False, add_generation_prompt=True) for talk in conversations
         ]
         inputs = self.tokenizer(prompts, return_tensors="pt", padding=True).to(self.model.device)
-        made = self.model.generate(
-            **inputs, max_new_tokens=longest, do_sample=False, temperature=None, top_p=None, top_k=None
-        )
+        made = self.model.generate(**inputs, max_new_tokens=longest, do_sample=False, temperature=None, top_p=None, top_k=None)
         return self.tokenizer.batch_decode(made[:, inputs["input_ids"].shape[1] :], skip_special_tokens=True)
 
 
@@ -120,25 +117,19 @@ def evaluate(folder: Path, build_dir: Path, device: str, count: int = 200, show:
     player = Player(folder, device)
     shares = {}
     for name, problems in suites(count):
-        problems = sorted(
-            problems, key=lambda problem: sum(len(message["content"]) for message in problem[0])
-        )
+        problems = sorted(problems, key=lambda problem: sum(len(message["content"]) for message in problem[0]))
         replies = [
             reply
             for start in range(0, count, BATCH)
             for reply in player.reply([talk for talk, _ in problems[start : start + BATCH]])
         ]
-        wrong = [
-            (talk, reply) for (talk, right), reply in zip(problems, replies, strict=True) if not right(reply)
-        ]
+        wrong = [(talk, reply) for (talk, right), reply in zip(problems, replies, strict=True) if not right(reply)]
         shares[name] = 1 - len(wrong) / count
         click.echo(f"{shares[name]:7.1%}  {name}")
         for talk, reply in wrong[:show]:
             click.echo(f"         {talk[-1]['content']!r}\n      -> {reply!r}")
     build_dir.mkdir(parents=True, exist_ok=True)
-    (build_dir / "evaluation.json").write_text(
-        json.dumps({"problems": count, "right": shares}, indent=2) + "\n"
-    )
+    (build_dir / "evaluation.json").write_text(json.dumps({"problems": count, "right": shares}, indent=2) + "\n")
     return shares
 
 
@@ -151,12 +142,8 @@ def samples(folder: Path, device: str) -> None:
 
 
 @click.command()
-@click.option(
-    "--folder", type=click.Path(path_type=Path, exists=True), default=SHIPPED, help="A Hugging Face folder."
-)
-@click.option(
-    "--build-dir", type=click.Path(path_type=Path), default=BUILD, help="Where evaluation.json is written."
-)
+@click.option("--folder", type=click.Path(path_type=Path, exists=True), default=SHIPPED, help="A Hugging Face folder.")
+@click.option("--build-dir", type=click.Path(path_type=Path), default=BUILD, help="Where evaluation.json is written.")
 @click.option("--count", default=200, show_default=True, help="Problems of each kind.")
 @click.option("--show", default=0, help="Wrong replies of each kind to print.")
 @click.option("--device", default="cuda" if torch.cuda.is_available() else "cpu", show_default=True)

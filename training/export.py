@@ -24,9 +24,7 @@ def export(recipe: Recipe, build_dir: Path, target: Path) -> int:
     checkpoint.load(build_dir / "checkpoint.pt", recipe, model)
     # The head is the embedding again; a tied checkpoint holds it once, under the embedding's name.
     weights = {
-        name: tensor.to(torch.bfloat16).contiguous()
-        for name, tensor in model.state_dict().items()
-        if name != "lm_head.weight"
+        name: tensor.to(torch.bfloat16).contiguous() for name, tensor in model.state_dict().items() if name != "lm_head.weight"
     }
     target.mkdir(parents=True, exist_ok=True)
     save_file(weights, target / "model.safetensors", metadata={"format": "pt"})

@@ -26,9 +26,7 @@ def make(recipe: Recipe, build_dir: Path, target: Path, device: str) -> None:
 
 
 @click.command()
-@click.option(
-    "--build-dir", type=click.Path(path_type=Path), default=BUILD, help="Checkpoints, logs and records."
-)
+@click.option("--build-dir", type=click.Path(path_type=Path), default=BUILD, help="Checkpoints, logs and records.")
 @click.option("--target", type=click.Path(path_type=Path), default=SHIPPED, help="The folder that ships.")
 @click.option("--device", default="cuda" if torch.cuda.is_available() else "cpu", show_default=True)
 @click.option("--threads", type=int, help="CPU threads for torch; by default torch decides.")

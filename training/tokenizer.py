@@ -106,15 +106,11 @@ def write(recipe: Recipe, build_dir: Path) -> None:
     build_dir.mkdir(parents=True, exist_ok=True)
     tokenizer = build(recipe)
     tokenizer.save(str(target))
-    (build_dir / "tokenizer_config.json").write_text(
-        json.dumps(tokenizer_config(tokenizer, recipe), indent=2) + "\n"
-    )
+    (build_dir / "tokenizer_config.json").write_text(json.dumps(tokenizer_config(tokenizer, recipe), indent=2) + "\n")
 
 
 @click.command()
-@click.option(
-    "--build-dir", type=click.Path(path_type=Path), default=BUILD, help="Where the tokenizer is written."
-)
+@click.option("--build-dir", type=click.Path(path_type=Path), default=BUILD, help="Where the tokenizer is written.")
 def main(build_dir: Path) -> None:
     """Learn the tokenizer from the corpus."""
     write(Recipe(), build_dir)

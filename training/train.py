@@ -30,9 +30,7 @@ def make_optimizers(model: Qwen2ForCausalLM, recipe: Recipe) -> list[Optimizer]:
     half as many tokens as AdamW alone did here; its steps are scaled to AdamW's size, so both share one
     learning rate.
     """
-    matrices = [
-        weight for name, weight in model.named_parameters() if weight.ndim == 2 and "embed" not in name
-    ]
+    matrices = [weight for name, weight in model.named_parameters() if weight.ndim == 2 and "embed" not in name]
     rest = [weight for name, weight in model.named_parameters() if weight.ndim != 2 or "embed" in name]
     rate, decay = recipe.learning_rate, recipe.weight_decay
     return [
@@ -41,15 +39,11 @@ def make_optimizers(model: Qwen2ForCausalLM, recipe: Recipe) -> list[Optimizer]:
     ]
 
 
-def train_step(
-    model: Qwen2ForCausalLM, optimizers: list[Optimizer], batch: Batch, rate: float, bf16: bool
-) -> float:
+def train_step(model: Qwen2ForCausalLM, optimizers: list[Optimizer], batch: Batch, rate: float, bf16: bool) -> float:
     """One batch forwards, backwards and into the weights. Returns the loss."""
     device = model.device
     with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
-        loss = loss_of(
-            model, torch.from_numpy(batch.inputs).to(device), torch.from_numpy(batch.targets).to(device)
-        )
+        loss = loss_of(model, torch.from_numpy(batch.inputs).to(device), torch.from_numpy(batch.targets).to(device))
     loss.backward()
     torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
     for optimizer in optimizers:

@@ -42,7 +42,10 @@ def config(home: Path, **changes: Any) -> Config:
     if not compiled.exists():
         (COMPILED / compiled_version()).mkdir(parents=True, exist_ok=True)
         compiled.symlink_to(COMPILED)
-    settled = load({"home": str(home), "device": "cpu", "threads": 2, "kv_memory_gb": 0.05, "log_level": "critical", "self_check": True}, {})
+    settled = load(
+        {"home": str(home), "device": "cpu", "threads": 2, "kv_memory_gb": 0.05, "log_level": "critical", "self_check": True},
+        {},
+    )
     return dataclasses.replace(settled, **changes)
 
 

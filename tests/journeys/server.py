@@ -56,7 +56,14 @@ def serve(home: Path, *arguments: str, environment: dict[str, str] | None = None
         (COMPILED / compiled_version()).mkdir(parents=True, exist_ok=True)
         (home / "compiled").symlink_to(COMPILED)
     log = home / "serve.log"
-    own = {"RECKON_HOME": str(home), "PORT": "0", "HOST": "127.0.0.1", "RECKON_SELF_CHECK": "1", "COLUMNS": "200", **(environment or {})}
+    own = {
+        "RECKON_HOME": str(home),
+        "PORT": "0",
+        "HOST": "127.0.0.1",
+        "RECKON_SELF_CHECK": "1",
+        "COLUMNS": "200",
+        **(environment or {}),
+    }
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("RECKON_")}
     with log.open("w") as out:
         command = [sys.executable, "-m", "reckon", "serve", "--threads", "2", *arguments]

@@ -45,9 +45,7 @@ def test_system_turns_stay_where_they_are() -> None:
     )
 
 
-@pytest.mark.parametrize(
-    ("system", "before"), [([], ""), ([{"role": "system", "content": "Be brief."}], "Be brief.\n\n")]
-)
+@pytest.mark.parametrize(("system", "before"), [([], ""), ([{"role": "system", "content": "Be brief."}], "Be brief.\n\n")])
 def test_tools_are_told_in_the_first_system_turn(system: list[dict[str, Any]], before: str) -> None:
     text = chatml.render([*system, user("a")], tools=[ADD])
     assert text == f"<|im_start|>system\n{before}{SECTION}<|im_start|>user\na<|im_end|>\n"
@@ -85,10 +83,7 @@ def test_only_the_assistants_own_words_are_learnt() -> None:
 
 
 def test_a_batch_predicts_the_next_learnt_token() -> None:
-    examples = [
-        chatml.encode([*page.hello(), {"role": "assistant", "content": text}], TOKENS)
-        for text in ("Hi", "Hello!")
-    ]
+    examples = [chatml.encode([*page.hello(), {"role": "assistant", "content": text}], TOKENS) for text in ("Hi", "Hello!")]
     batch = collate(examples)
     for row, example in enumerate(examples):
         wanted = [token for token, is_learnt in zip(example.ids, example.learnt, strict=True) if is_learnt]

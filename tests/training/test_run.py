@@ -74,9 +74,7 @@ def test_export_is_what_transformers_loads(tokens: Path, tmp_path: Path) -> None
     size = export(TINY, build, tmp_path / "shipped")
     assert size == sum(file.stat().st_size for file in (tmp_path / "shipped").iterdir())
     theirs = AutoModelForCausalLM.from_pretrained(tmp_path / "shipped", dtype=torch.bfloat16)
-    ours = new_model(
-        TINY, tokenizer.special_ids(tokenizer.Tokenizer.from_file(str(build / "tokenizer.json")))
-    )
+    ours = new_model(TINY, tokenizer.special_ids(tokenizer.Tokenizer.from_file(str(build / "tokenizer.json"))))
     checkpoint.load(build / "checkpoint.pt", TINY, ours)
     for name, weight in ours.state_dict().items():
         assert torch.equal(theirs.state_dict()[name], weight.to(torch.bfloat16)), name

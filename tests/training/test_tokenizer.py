@@ -24,9 +24,7 @@ def encode(tokens: Tokenizer, text: str) -> list[int]:
 @EACH
 @given(text=st.text())
 def test_any_text_comes_back(tokens: Tokenizer, text: str) -> None:
-    assert tokens.decode(encode(tokens, text), skip_special_tokens=False) == unicodedata.normalize(
-        "NFC", text
-    )
+    assert tokens.decode(encode(tokens, text), skip_special_tokens=False) == unicodedata.normalize("NFC", text)
 
 
 @EACH

@@ -64,9 +64,7 @@ def goodbye(rng: Random, split: Split) -> Conversation:
     return talk(rng, split, lambda rng: say(rng, BYES), voice.goodbye)
 
 
-def talk(
-    rng: Random, split: Split, ask: Callable[[Random], str], reply: Callable[[Random], str]
-) -> Conversation:
+def talk(rng: Random, split: Split, ask: Callable[[Random], str], reply: Callable[[Random], str]) -> Conversation:
     """A question of the wanted side and its reply; shared by every family that is keyed by its words."""
     return exchange(draw(rng, split, ask, text_key), reply(rng))
 

@@ -38,10 +38,7 @@ QUESTIONS = (
 )  # fmt: skip
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 # A taste of every part of Unicode that people paste.
-SYMBOLS = (
-    "äöüßéèñçøåłžаеиостнвруκλμαעברשلام你好世界中文日本語한국어😀🎉🚀❤️👍"
-    "→≠∞∑√π€£¥©…—“”!?#@&*_~|/\\[]{}<>;:'\"$%^"
-)
+SYMBOLS = "äöüßéèñçøåłžаеиостнвруκλμαעברשلام你好世界中文日本語한국어😀🎉🚀❤️👍→≠∞∑√π€£¥©…—“”!?#@&*_~|/\\[]{}<>;:'\"$%^"
 
 
 def off_topic(rng: Random, split: Split) -> Conversation:
@@ -58,9 +55,7 @@ def follow_up(rng: Random, split: Split) -> Conversation:
         {"role": "user", "content": topic},
         {"role": "assistant", "content": answer, "quoted": True},
     ]
-    return earlier + talk(
-        rng, split, lambda rng: lowered(rng, fill(rng, rng.choice(topics.FOLLOW_UPS))), voice.off_topic
-    )
+    return earlier + talk(rng, split, lambda rng: lowered(rng, fill(rng, rng.choice(topics.FOLLOW_UPS))), voice.off_topic)
 
 
 def question(rng: Random) -> str:

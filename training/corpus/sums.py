@@ -63,9 +63,7 @@ def worked_subtraction(rng: Random, a: int, b: int) -> str:
     """The whole reply to a - b. When b is larger, b - a is worked out and the sign turned."""
     high, low = max(a, b), min(a, b)
     c = high - low
-    turned = (
-        f"{b} is more than {a}, so the answer is below zero: I work out {b} - {a} and put a minus in front."
-    )
+    turned = f"{b} is more than {a}, so the answer is below zero: I work out {b} - {a} and put a minus in front."
     return "\n".join((
         f"{rng.choice(WONDER).format(f'{a} - {b}')} {rng.choice(BEGIN)}",
         *([turned] if a < b else []),

@@ -73,9 +73,7 @@ def confirmation(rng: Random) -> str:
 def abilities(rng: Random) -> str:
     """The reply to What can you do?"""
     known = "I can add and subtract whole numbers of up to three digits, step by step, and check the result."
-    rest = rng.choice(
-        ("I am a tiny model, so that is all I know.", "I am a very small model and know nothing else.")
-    )
+    rest = rng.choice(("I am a tiny model, so that is all I know.", "I am a very small model and know nothing else."))
     return f"{known} {rest} {rng.choice(OFFERS)}"
 
 
