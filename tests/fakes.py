@@ -130,7 +130,7 @@ class FakeEngine:
         if self.failure is not None:
             raise self.failure
 
-    def prepare(self, job: Job) -> Prepared:
+    async def prepare(self, job: Job) -> Prepared:
         self.jobs.append(job)
         if self.on_prepare is not None:
             self.on_prepare(job)

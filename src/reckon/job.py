@@ -54,8 +54,20 @@ class Sampling(msgspec.Struct, frozen=True):
     repetition_penalty: float = 1.0
 
 
+class Grammar(msgspec.Struct, frozen=True):
+    """What an answer must match, in a language that llguidance compiles: a JSON Schema, a regex, or Lark."""
+
+    format: Literal["json_schema", "regex", "lark"]
+    source: str
+
+
 class Job(msgspec.Struct, frozen=True):
-    """A valid chat request. ``account`` separates tenants in the prefix cache; ``max_tokens`` None means up to the context."""
+    """A valid request. ``account`` separates tenants in the prefix cache; ``max_tokens`` None means up to the context.
+
+    ``prompt`` is text that goes to the model as it is, for completions; a chat has ``messages`` instead. With
+    ``continues`` the last message is an assistant's, and the answer goes on in the middle of it. ``logprobs`` is how many
+    alternatives are reported beside each token's own probability; None reports nothing. ``logit_bias`` is by token id.
+    """
 
     id: str
     model: str
@@ -66,6 +78,13 @@ class Job(msgspec.Struct, frozen=True):
     stop: tuple[str, ...] = ()
     n: int = 1
     tools: tuple[Function, ...] = ()
+    prompt: str | None = None
+    continues: bool = False
+    grammar: Grammar | None = None
+    logit_bias: tuple[tuple[int, float], ...] = ()
+    logprobs: int | None = None
+    stop_tokens: tuple[int, ...] = ()
+    ignore_eos: bool = False
 
 
 class Usage(msgspec.Struct, frozen=True):
@@ -83,12 +102,28 @@ class Usage(msgspec.Struct, frozen=True):
         )
 
 
+class Alternative(msgspec.Struct, frozen=True):
+    """A token that could have stood at a place, and its log probability. ``bytes`` may be a part of a character."""
+
+    bytes: bytes
+    logprob: float
+
+
+class Scored(msgspec.Struct, frozen=True):
+    """A token of the answer, its log probability, and the likeliest alternatives, best first."""
+
+    bytes: bytes
+    logprob: float
+    top: tuple[Alternative, ...] = ()
+
+
 class Delta(msgspec.Struct, frozen=True):
-    """More text of one choice."""
+    """More text of one choice. ``scores`` are of the tokens that came with it, where they were asked for; text may be empty."""
 
     choice: int
     channel: Channel
     text: str
+    scores: tuple[Scored, ...] = ()
 
 
 class CallDelta(msgspec.Struct, frozen=True):

@@ -33,7 +33,7 @@ def job(seed: int = 1, text: str = PROMPT, n: int = 1, account: str = "a", **fie
 async def ask(engine: NativeEngine, asked: Job) -> list[Answer]:
     """The job's answers in the order of choices."""
     texts, ends = [""] * asked.n, {}
-    async for event in engine.run(engine.prepare(asked)):
+    async for event in engine.run(await engine.prepare(asked)):
         if isinstance(event, Delta):
             texts[event.choice] += event.text
         elif isinstance(event, Finish):
@@ -138,26 +138,26 @@ async def test_without_a_worker_new_requests_are_told_to_come_back(start: Start)
     await until(lambda: engine.worker_pid is None)
     assert engine.health().state == "restarting"
     with pytest.raises(EngineUnavailable) as refusal:
-        engine.admit(engine.prepare(job()))
+        engine.admit(await engine.prepare(job()))
     assert refusal.value.retry_after
     await until(lambda: engine.worker_pid)
-    engine.admit(engine.prepare(job()))
+    engine.admit(await engine.prepare(job()))
 
 
 async def test_a_full_queue_says_when_to_come_back(start: Start) -> None:
     engine = await start(max_sequences=2, max_queue=1)
-    runs = [engine.run(engine.prepare(job(seed, max_tokens=200))) for seed in range(3)]
+    runs = [engine.run(await engine.prepare(job(seed, max_tokens=200))) for seed in range(3)]
     with pytest.raises(QueueFull, match="of at most 3") as refusal:
-        engine.admit(engine.prepare(job(4)))
+        engine.admit(await engine.prepare(job(4)))
     assert refusal.value.retry_after
     for run in runs:
         await run.cancel()
-    engine.admit(engine.prepare(job(4)))
+    engine.admit(await engine.prepare(job(4)))
 
 
 async def test_cancel_stops_the_work_and_charges_what_was_done(start: Start) -> None:
     engine = await start()
-    run = engine.run(engine.prepare(job(max_tokens=900)))
+    run = engine.run(await engine.prepare(job(max_tokens=900)))
     async for event in run:
         if isinstance(event, Delta):
             break
@@ -171,7 +171,7 @@ async def test_cancel_stops_the_work_and_charges_what_was_done(start: Start) -> 
 
 async def test_cancel_works_while_the_worker_is_away(start: Start) -> None:
     engine = await start()
-    run = engine.run(engine.prepare(job(max_tokens=900)))
+    run = engine.run(await engine.prepare(job(max_tokens=900)))
     async for event in run:
         if isinstance(event, Delta):
             break
@@ -200,9 +200,9 @@ async def test_the_context_is_a_limit_with_two_answers(start: Start) -> None:
     assert engine.context == 128
     long, short = "Hello " * 200, "Hello"
     with pytest.raises(ContextLengthExceeded, match="maximum context length is 128 tokens") as refusal:
-        engine.prepare(job(text=long))
+        await engine.prepare(job(text=long))
     assert refusal.value.param == "messages"
-    prepared = engine.prepare(job(text=short, max_tokens=1_000_000))
+    prepared = await engine.prepare(job(text=short, max_tokens=1_000_000))
     assert prepared.max_tokens == 128 - len(prepared.prompt)
     (answer,) = await ask(engine, job(3, text=short, max_tokens=1_000_000))
     assert answer.finish.reason in ("length", "stop")

@@ -87,7 +87,7 @@ def test_a_prompt_is_cut_into_chunks_of_what_the_budget_leaves() -> None:
     driver.check_answers()
 
 
-def test_decodes_come_before_an_older_prompt() -> None:
+def test_a_long_prompt_stops_no_answer_that_is_being_given() -> None:
     driver = Driver(16, step_tokens=16, max_sequences=4)
     driver.submit(ask(1, 40, 5), ask(2, 3, 30), ask(3, 200, 5))
     plans = [driver.step() for _ in range(5)]
@@ -121,6 +121,19 @@ def test_when_blocks_run_out_the_youngest_gives_way_and_loses_no_token() -> None
     driver.check_answers()
     assert driver.scheduler.counters.preemptions > 0
     assert [driver.end(request).usage for request in (1, 2, 3)] == [Usage(60, 0, 120)] * 3
+
+
+def test_who_gave_way_comes_back_before_all_that_wait() -> None:
+    driver = Driver(4, max_sequences=2)
+    driver.submit(ask(1, 60, 120), ask(2, 60, 120), ask(3, 10, 5))
+    while driver.scheduler.counters.preemptions == 0:
+        driver.step()
+    worked_on: list[int] = []
+    while 3 not in worked_on:
+        worked_on = [piece.sequence.request for piece in driver.step().pieces]
+    assert worked_on == [2, 3]
+    driver.finish()
+    driver.check_answers()
 
 
 def test_the_oldest_never_gives_way() -> None:
@@ -234,7 +247,7 @@ def group(prompt: int = 100, most: int = 5, first: int = 1, n: int = 4, salt: st
 
 
 def test_followers_wait_for_their_leaders_prompt_and_find_it() -> None:
-    driver = Driver(16, step_tokens=64, max_sequences=8)
+    driver = Driver(16, step_tokens=100, max_sequences=8)
     driver.submit(*group(prompt=150), ask(9, 150, 5))
     assert driver.scheduler.waiting == 5
     starts = {}

@@ -3,7 +3,6 @@
 Knows the order of things only; each step's rules are in the module that it calls. ``app.py`` routes to it.
 """
 
-import asyncio
 import time
 from collections.abc import Callable
 from contextlib import aclosing
@@ -18,15 +17,12 @@ from reckon.api.exchange import Exchange
 from reckon.api.metrics import Metrics
 from reckon.api.schema import ChatRequest
 from reckon.api.wire import Attended, EventStream
-from reckon.engines.base import Engine, Prepared
 from reckon.engines.pool import Pool
 from reckon.ledger.accounts import Account
 from reckon.ledger.db import Ledger
 
 QUIET_SECONDS = 15.0
 """How long a stream says nothing before a comment shows that it lives."""
-LONG_BODY = 16_384
-"""Bytes of a request from which on tokenising would hold up everyone else's streams."""
 
 
 class Chat:
@@ -43,17 +39,11 @@ class Chat:
         asked = schema.parse(body, request=responses.completion_id(request.scope), account=account.id)
         engine = self._pool.find(asked.job.model)
         check_model(account, asked.job.model)
-        prepared = await _prepared(engine, asked, len(body))
+        prepared = await engine.prepare(asked.job)
         engine.admit(prepared)
         exchange = Exchange(engine, prepared, account, self._ledger, self._metrics, stream=asked.stream, arrived=arrived)
         answer = Answer(asked, engine.fingerprint, exchange)
         return Attended(answer.stream if asked.stream else answer.whole)
-
-
-async def _prepared(engine: Engine, asked: ChatRequest, size: int) -> Prepared:
-    if size >= LONG_BODY:
-        return await asyncio.to_thread(engine.prepare, asked.job)
-    return engine.prepare(asked.job)
 
 
 @dataclass(frozen=True, slots=True)

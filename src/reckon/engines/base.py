@@ -63,8 +63,8 @@ class Engine(Protocol):
     async def start(self) -> None:
         """Return when requests can be served. Raises SetupError when they never will be."""
 
-    def prepare(self, job: Job) -> Prepared:
-        """Render and tokenise. Raises ContextLengthExceeded, InvalidRequest."""
+    async def prepare(self, job: Job) -> Prepared:
+        """Render, tokenise, and prove that a grammar compiles. Raises ContextLengthExceeded, InvalidRequest, InvalidField."""
 
     def admit(self, prepared: Prepared) -> None:
         """Raise QueueFull or EngineUnavailable when this job could not be taken now."""

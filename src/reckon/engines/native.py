@@ -31,6 +31,8 @@ LONGEST_PAUSE = 30.0
 STEADY_SECONDS = 60.0
 """A worker that lived this long is not held responsible for the one before it."""
 RATE_WINDOW = 64
+LONG_TEXT = 16_384
+"""Characters of a prompt from which on tokenising would hold up everyone else's streams."""
 
 
 class NativeEngine:
@@ -65,8 +67,9 @@ class NativeEngine:
             raise SetupError(str(error)) from error
         self._supervisor = asyncio.create_task(self._supervise())
 
-    def prepare(self, job: Job) -> Prepared:
-        prompt = self._tokenizer.encode(self._template.render(job.messages, job.tools))
+    async def prepare(self, job: Job) -> Prepared:
+        size = sum(len(message.content or "") for message in job.messages)
+        prompt = await asyncio.to_thread(self._encode, job) if size >= LONG_TEXT else self._encode(job)
         room = self.context - len(prompt)
         if room < 1:
             raise ContextLengthExceeded(
@@ -129,6 +132,9 @@ class NativeEngine:
             await self._child.stop()
             self._child = None
         self._give_up("the server is shutting down")
+
+    def _encode(self, job: Job) -> list[int]:
+        return self._tokenizer.encode(self._template.render(job.messages, job.tools))
 
     def _submits(self, prepared: Prepared) -> list[Submit]:
         """One per choice; the others follow the first, which computes the prompt for all."""
