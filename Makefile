@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: serve test lint bench abacus clean
+.PHONY: serve test lint fuzz bench abacus clean
 
 serve: $(VENV)/.installed
 	@$(BIN)/reckon serve $(MODEL)
@@ -15,6 +15,11 @@ lint: $(VENV)/.tested
 	$(BIN)/ruff check src tests training
 	$(BIN)/ruff format --check src tests training
 	$(BIN)/mypy
+
+# 20,000 hostile requests of our own making, then schemathesis on /openapi.json; minutes. `make test` runs a slice.
+fuzz: $(VENV)/.tested
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[fuzz]'
+	$(BIN)/python -m tests.fuzz --requests 20000 --described 100 --seed 1
 
 bench: $(VENV)/.installed
 	$(BIN)/reckon bench $(MODEL)

@@ -113,6 +113,7 @@ class FakeEngine:
     cancel_failure: Exception | None = None
     on_prepare: Callable[[Job], object] | None = None
     metered: bool = True
+    defaults: dict[str, float] = dataclasses.field(default_factory=dict)
     state: Health = READY
     jobs: list[Job] = dataclasses.field(default_factory=list)
     runs: list[FakeRun] = dataclasses.field(default_factory=list)
@@ -134,10 +135,12 @@ class FakeEngine:
         self.jobs.append(job)
         if self.on_prepare is not None:
             self.on_prepare(job)
-        words = sum(len((message.content or "").split()) for message in job.messages)
+        texts = [message.content or "" for message in job.messages] if job.prompt is None else [job.prompt]
+        words = sum(len(text.split()) for text in texts)
         if words >= self.card.context:
             raise ContextLengthExceeded(
-                f"This model's context is {self.card.context} tokens; the prompt has {words}.", param="messages"
+                f"This model's context is {self.card.context} tokens; the prompt has {words}.",
+                param="messages" if job.prompt is None else "prompt",
             )
         room = self.card.context - words
         return Prepared(job, list(range(words)), room if job.max_tokens is None else min(job.max_tokens, room))

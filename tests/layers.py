@@ -27,7 +27,7 @@ LAZY = ("reckon.cli.", "reckon.devices.select")
 API_LIBRARIES = frozenset(
     {"alembic", "httpx", "huggingface_hub", "jinja2", "msgspec", "prometheus_client", "sqlalchemy", "starlette", "tokenizers"}
 )
-WORKER_LIBRARIES = frozenset({"llvmlite", "msgspec", "numba", "numpy"})
+WORKER_LIBRARIES = frozenset({"llguidance", "llvmlite", "msgspec", "numba", "numpy"})
 CUDA_LIBRARIES = frozenset({"torch", "triton"})
 ROOM_LIBRARIES = {
     **dict.fromkeys(API_SIDE, API_LIBRARIES),

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from reckon.job import Sampling, Usage
+from reckon.job import Grammar, Sampling, Usage
 from reckon.link import (
     HEADER,
     MAX_FRAME,
@@ -51,25 +51,42 @@ SAMPLINGS = st.builds(
 )
 USAGES = st.builds(Usage, COUNTS, COUNTS, COUNTS)
 COUNTERS = st.builds(Counters, COUNTS, COUNTS, COUNTS, COUNTS, COUNTS)
+SCORED = st.lists(st.tuples(COUNTS, FLOATS), max_size=3)
 TO_WORKER: st.SearchStrategy[ToWorker] = st.one_of(
-    st.builds(Submit, COUNTS, IDS, SAMPLINGS, COUNTS, IDS, TEXT, COUNTS, st.none() | COUNTS, IDS),
+    st.builds(
+        Submit,
+        COUNTS,
+        IDS,
+        SAMPLINGS,
+        COUNTS,
+        IDS,
+        TEXT,
+        COUNTS,
+        st.none() | COUNTS,
+        IDS,
+        st.none() | st.builds(Grammar, st.sampled_from(["json_schema", "regex", "lark"]), TEXT),
+        SCORED,
+        st.integers(-1, 20),
+    ),
     st.builds(Abort, COUNTS, st.none() | COUNTS),
 )
 FROM_WORKER: st.SearchStrategy[FromWorker] = st.one_of(
     st.builds(Loading, TEXT, COUNTS, COUNTS),
-    st.builds(Ready, TEXT, TEXT, COUNTS, IDS, COUNTS, COUNTS, st.dictionaries(TEXT, FLOATS, max_size=3)),
+    st.builds(Ready, TEXT, TEXT, COUNTS, IDS, COUNTS, COUNTS, st.dictionaries(TEXT, FLOATS, max_size=3), COUNTS),
     st.builds(Stepped, COUNTS, COUNTS, COUNTS, COUNTS, COUNTERS),
-    st.builds(Tokens, COUNTS, IDS),
+    st.builds(Tokens, COUNTS, IDS, st.none() | st.lists(st.tuples(FLOATS, SCORED), max_size=3)),
     st.builds(Done, COUNTS, st.sampled_from(["stop", "length", "abort"]), USAGES),
     st.builds(Failed, COUNTS, TEXT),
     st.builds(Broken, TEXT),
 )
 SUBMIT = Submit(1, [5, 6], Sampling(2**63 - 1, top_p=0.5), 9, [2], "account", 1, 7, [8])
 INWARDS: list[ToWorker] = [SUBMIT, Abort(1), Abort(2, 3), Submit(2, [], Sampling(0), 0, [], "")]
+INWARDS += [Submit(3, [], Sampling(0), 0, [], "", grammar=Grammar("regex", "é+"), bias=[(7, -0.5)], logprobs=2)]
 OUTWARDS: list[FromWorker] = [
     Loading("weights", 1, 2),
-    Ready("cpu/x", "fingerprint", 128, [1, 2], 64, 1000, {"weights": 0.5}),
+    Ready("cpu/x", "fingerprint", 128, [1, 2], 64, 1000, {"weights": 0.5}, 151_936),
     Tokens(1, [5, 2**31 - 1]),
+    Tokens(1, [5], [(-0.5, [(5, -0.5), (6, float("-inf"))])]),
     Stepped(1, 2, 3, 4, Counters(1, 2, 3, 4, 5)),
     Done(1, "length", Usage(1, 2, 3)),
     Failed(2, "Ünicode"),

@@ -84,6 +84,7 @@ def _boolean(text: str) -> bool:
     return words[text.lower()]
 
 
+ORIGINS = ("page", "model")
 LEVELS = ("debug", "info", "warning", "error", "critical")
 DEVICES = ("auto", "cpu", "reference")
 """What devices/select.py knows, so that a wrong name is refused before a worker is started. A test holds both together."""
@@ -103,6 +104,7 @@ SETTINGS = (
     Setting("max_queue", 256, "Most answers waiting for a place; more are refused with 429.", low=0),
     Setting("max_body_mb", 8.0, "Largest request body in MB.", low=0.001, high=1024),
     Setting("max_concurrent", 200, "Most requests of one key at the same time.", low=1),
+    Setting("sampling_defaults", "page", "Whose sampling defaults hold: the page's or the checkpoint's own.", choices=ORIGINS),
     Setting("stall_seconds", 60.0, "A worker that has work but makes no step for so long is replaced.", low=1),
     Setting("drain_seconds", 30.0, "How long running answers may take to finish after Ctrl-C.", low=0),
     Setting("self_check", False, "Prove the bookkeeping of the KV blocks whenever a worker has nothing to do."),
@@ -129,6 +131,7 @@ class Config:
     max_queue: int
     max_body_mb: float
     max_concurrent: int
+    sampling_defaults: str
     stall_seconds: float
     drain_seconds: float
     self_check: bool

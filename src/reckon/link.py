@@ -13,11 +13,14 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
-from reckon.job import Sampling, Usage
+from reckon.job import Grammar, Sampling, Usage
 
 HEADER = struct.Struct("<I")
 MAX_FRAME = 64 << 20
 READ_SIZE = 1 << 18
+
+Score: TypeAlias = tuple[float, list[tuple[int, float]]]
+"""A token's log probability, and the likeliest tokens of its place with theirs, best first."""
 
 
 class Launch(msgspec.Struct, frozen=True):
@@ -40,6 +43,7 @@ class Submit(msgspec.Struct, tag="submit", array_like=True, frozen=True):
 
     ``leader`` names the request whose prompt is the same (choice 0 of the same job): this one waits until that prompt is
     computed, finds it in the prefix cache, and counts no prompt tokens of its own. ``salt`` separates tenants in that cache.
+    ``bias`` has each token once. ``logprobs`` is how many alternatives are scored beside each token; -1 scores nothing.
     """
 
     request: int
@@ -51,6 +55,9 @@ class Submit(msgspec.Struct, tag="submit", array_like=True, frozen=True):
     choice: int = 0
     leader: int | None = None
     generated: list[int] = []
+    grammar: Grammar | None = None
+    bias: list[tuple[int, float]] = []
+    logprobs: int = -1
 
 
 class Abort(msgspec.Struct, tag="abort", array_like=True, frozen=True):
@@ -72,6 +79,7 @@ class Ready(msgspec.Struct, tag="ready", array_like=True, frozen=True):
     """The worker takes work now. ``fingerprint`` names weights, engine version and numeric path; ``seconds`` are by phase.
 
     ``context`` is the longest sequence that fits, ``stop_tokens`` are those at which the model's makers end an answer.
+    ``vocab_size`` is the number of the model's logits: token ids are below it.
     """
 
     device: str
@@ -81,6 +89,7 @@ class Ready(msgspec.Struct, tag="ready", array_like=True, frozen=True):
     kv_tokens: int
     kv_bytes: int
     seconds: dict[str, float]
+    vocab_size: int
 
 
 class Counters(msgspec.Struct, array_like=True):
@@ -104,10 +113,11 @@ class Stepped(msgspec.Struct, tag="stepped", array_like=True, frozen=True):
 
 
 class Tokens(msgspec.Struct, tag="tokens", array_like=True, frozen=True):
-    """The next tokens of a request, in order, stop tokens left out."""
+    """The next tokens of a request, in order, stop tokens left out. ``scores``, where asked for, has one for each."""
 
     request: int
     ids: list[int]
+    scores: list[Score] | None = None
 
 
 class Done(msgspec.Struct, tag="done", array_like=True, frozen=True):

@@ -18,13 +18,20 @@ def test_the_routes_and_who_may_use_them(desk: Desk) -> None:
     assert [(entry.method, entry.path, entry.access) for entry in desk.app.entries] == [
         ("POST", "/v1/openai/chat/completions", "key"),
         ("POST", "/v1/chat/completions", "key"),
+        ("POST", "/v1/openai/completions", "key"),
+        ("POST", "/v1/completions", "key"),
         ("GET", "/v1/openai/models", "key"),
         ("GET", "/v1/models", "key"),
+        ("GET", "/v1/openai/models/{id:path}/schema/{variant}", "key"),
         ("GET", "/v1/openai/models/{id:path}", "key"),
+        ("GET", "/v1/models/{id:path}/schema/{variant}", "key"),
         ("GET", "/v1/models/{id:path}", "key"),
+        ("GET", "/models/{id:path}/schema/{variant}", "key"),
+        ("GET", "/models/{id:path}", "key"),
         ("GET", "/v1/usage", "key"),
         ("GET", "/health", "public"),
         ("GET", "/metrics", "admin"),
+        ("GET", "/openapi.json", "public"),
     ]
 
 
@@ -38,7 +45,7 @@ async def broken(request: Any, account: Any) -> Response:
 
 async def test_every_route_wants_a_key_unless_it_is_public(desk: Desk) -> None:
     for entry in desk.app.entries:
-        path = entry.path.replace("{id:path}", "fake/model")
+        path = entry.path.replace("{id:path}", "fake/model").replace("{variant}", "openai-completions")
         response = await desk.client(headers={}).request(entry.method, path)
         assert (response.status_code == 401) == (entry.access != "public"), entry.path
         response = await desk.client().request(entry.method, path)

@@ -75,7 +75,8 @@ ANSWER = {"role": "assistant", "content": "a"}
         (
             [USER, ANSWER, SYSTEM],
             "messages.1.role",
-            "messages.1.role must be user or tool in the last message: continuing an assistant's message is not supported yet.",
+            "messages.1.role must be user or tool in the last message;"
+            " to go on with an assistant's, set continue_final_message.",
         ),
         (["hi"], "messages.0", 'messages.0 must be an object, not "hi".'),
         ([{"content": "a"}], "messages.0.role", "messages.0.role is required."),
@@ -166,6 +167,36 @@ def test_refused_messages(messages: Any, param: str, message: str) -> None:
     assert refused(messages) == (param, message)
 
 
+def test_an_answer_can_be_continued() -> None:
+    system = {"role": "system", "content": "Be brief."}
+    for messages in ([USER, ANSWER], [ANSWER], [USER, ANSWER, system, ANSWER]):
+        made = job(messages, continue_final_message=True)
+        assert made.continues and made.messages[-1] == Message("assistant", made.messages[-1].content)
+    assert not job([USER]).continues
+
+
+@pytest.mark.parametrize(
+    ("last", "found"), [(USER, "one of the role user"), (SYSTEM, "one of the role system"), (CALLING, "one that calls tools")]
+)
+def test_only_an_answer_can_be_continued(last: Any, found: str) -> None:
+    said = "must be an assistant's message with text, since continue_final_message is true, not"
+    assert refused([USER, last], continue_final_message=True) == ("messages.1.role", f"messages.1 {said} {found}.")
+
+
+@pytest.mark.parametrize(
+    ("messages", "fields", "param"),
+    [
+        ([USER] * 2049, {}, "messages"),
+        ([{"role": "user", "content": [{"type": "text", "text": "a"}] * 257}], {}, "messages.0.content"),
+        ([USER, {**CALLING, "tool_calls": CALLING["tool_calls"] * 129}], {}, "messages.1.tool_calls"),  # type: ignore[operator]
+        ([USER], {"tools": [{"type": "function", "function": {"name": f"f{n}"}} for n in range(129)]}, "tools"),
+    ],
+)
+def test_what_one_request_may_hold(messages: Any, fields: Any, param: str) -> None:
+    found, message = refused(messages, **fields)
+    assert found == param and message.startswith(f"{param} must be an array of at most ")
+
+
 def test_only_assistants_call() -> None:
     param, message = refused([{**CALLING, "role": "user", "content": "a"}])
     assert param == "messages.0.tool_calls"
@@ -180,7 +211,7 @@ def tool(**function: Any) -> dict[str, Any]:
 
 def test_tools() -> None:
     schema_of = {"type": "object", "properties": {"a": {"type": "integer"}}}
-    tools = [tool(parameters=schema_of, strict=False), tool(name="x" * 64, description=None)]
+    tools = [tool(parameters=schema_of, strict=True), tool(name="x" * 64, description=None)]
     assert job([USER], tools=tools).tools == (Function("add", None, schema_of), Function("x" * 64))
 
 
@@ -214,7 +245,7 @@ def test_tools() -> None:
             "tools.1.function.name",
             'tools.1.function.name must be a name that no other tool has, not "add".',
         ),
-        ([tool(strict=True)], "tools.0.function.strict", "tools.0.function.strict: true is not supported yet."),
+        ([tool(strict="yes")], "tools.0.function.strict", 'tools.0.function.strict must be true or false, not "yes".'),
         ([tool(parameters=[])], "tools.0.function.parameters", "tools.0.function.parameters must be an object, not []."),
         ([tool(extra=1)], "tools.0.function.extra", "tools.0.function.extra is not a known field."),
         (["add"], "tools.0", 'tools.0 must be an object, not "add".'),

@@ -6,11 +6,11 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reckon.api import shapes, sse
+from reckon.api import forms, shapes, sse
 from reckon.errors import EngineFailed
 from reckon.job import CallDelta, Delta, Event, Finish, FinishReason, Usage
 
-HEAD = sse.Head("chatcmpl-1", 1700000000, "fake/model", "fp_fake", 1)
+HEAD = forms.Head("chatcmpl-1", 1700000000, "fake/model", "fp_fake", 1)
 BILL = sse.Settled(Usage(15, 3, 16), 4680)
 BILL_BODY = {
     "prompt_tokens": 15,
@@ -30,14 +30,14 @@ def billed(*events: Event) -> list[Event | sse.Settled]:
     return [*events[:-1], BILL, events[-1]]
 
 
-async def frames(events: Sequence[Event | sse.Settled], head: sse.Head = HEAD, **options: Any) -> list[Any]:
-    found = [frame async for frame in sse.stream(replay(events), head, **options)]
+async def frames(events: Sequence[Event | sse.Settled], head: forms.Head = HEAD, **options: Any) -> list[Any]:
+    found = [frame async for frame in sse.stream(replay(events), forms.ChatForm(head), **options)]
     assert all(frame.startswith(b"data: {") and frame.endswith(b"}\n\n") and frame.count(b"\n") == 2 for frame in found)
     return [json.loads(frame[6:]) for frame in found]
 
 
-async def folded(events: Sequence[Event | sse.Settled], head: sse.Head = HEAD) -> Any:
-    return json.loads(msgspec.json.encode(await sse.fold(replay(events), head)))
+async def folded(events: Sequence[Event | sse.Settled], head: forms.Head = HEAD) -> Any:
+    return json.loads(msgspec.json.encode(await sse.fold(replay(events), forms.ChatForm(head))))
 
 
 def end(reason: FinishReason = "stop", choice: int = 0) -> Finish:
@@ -136,7 +136,7 @@ async def test_nothing_is_framed_before_the_first_event() -> None:
         yield end()
 
     try:
-        await anext(sse.stream(failing(), HEAD))
+        await anext(sse.stream(failing(), forms.ChatForm(HEAD)))
     except EngineFailed as error:
         assert sse.failure(error) == (
             b'data: {"error":{"message":"lost","type":"server_error","param":null,"code":"engine_failed"}}\n\n'

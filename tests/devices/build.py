@@ -12,6 +12,8 @@ from reckon.devices.batch import BLOCK_SIZE, Batch, SamplingRows
 Penalties = dict[int, int]
 """Token to how often the answer has it; 0 means that it stands in the prompt only."""
 
+Biases = dict[int, float]
+
 
 @dataclass(slots=True)
 class Sequence:
@@ -72,21 +74,44 @@ class Pages:
         sequence.table, sequence.done = [], 0
 
 
-def rows(count: int, penalties: list[Penalties] | None = None, **fields: float | NDArray[np.generic]) -> SamplingRows:
-    """Sampling of ``count`` rows: greedy with everything off, but for ``fields`` (one value for all rows, or one per row)."""
+def rows(
+    count: int,
+    penalties: list[Penalties] | None = None,
+    biases: list[Biases] | None = None,
+    allowed: list[NDArray[np.bool_] | None] | None = None,
+    **fields: float | NDArray[np.generic],
+) -> SamplingRows:
+    """Sampling of ``count`` rows: greedy with everything off, but for ``fields`` (one value for all rows, or one per row).
+
+    ``allowed`` has one bool per token, or None for all.
+    """
     off = {"temperature": 0, "top_k": 0, "top_p": 1, "min_p": 0, "presence": 0, "frequency": 0, "repetition": 1, "uniform": 0}
-    kinds = {"top_k": np.int32, "uniform": np.float64}
+    kinds = {"top_k": np.int32, "uniform": np.float64, "logprobs": np.int32}
     values = {
         name: np.broadcast_to(np.asarray(value, kinds.get(name, np.float32)), (count,)).copy()
-        for name, value in (off | fields).items()
+        for name, value in (off | {"logprobs": -1} | fields).items()
     }
-    penalties = penalties or [{}] * count
+    penalties, biases, allowed = penalties or [{}] * count, biases or [{}] * count, allowed or [None] * count
+    masks = [pack(row) for row in allowed if row is not None]
+    places = np.cumsum([row is not None for row in allowed]) - 1
     return SamplingRows(
         **values,
         penalty_offsets=np.cumsum([0] + [len(row) for row in penalties]).astype(np.int32),
         penalty_tokens=np.array([token for row in penalties for token in row], np.int32),
         penalty_counts=np.array([times for row in penalties for times in row.values()], np.int32),
+        bias_offsets=np.cumsum([0] + [len(row) for row in biases]).astype(np.int32),
+        bias_tokens=np.array([token for row in biases for token in row], np.int32),
+        bias_values=np.array([value for row in biases for value in row.values()], np.float32),
+        masks=np.array(masks) if masks else np.zeros((0, 0), np.uint32),
+        mask_rows=np.array([-1 if row is None else places[i] for i, row in enumerate(allowed)], np.int32),
     )
+
+
+def pack(allowed: NDArray[np.bool_]) -> NDArray[np.uint32]:
+    """One bool per token to the bits of a mask."""
+    bits = np.zeros(-(-len(allowed) // 32) * 32, np.bool_)
+    bits[: len(allowed)] = allowed
+    return np.packbits(bits, bitorder="little").view("<u4").astype(np.uint32)
 
 
 def compute(device: Device, pages: Pages, tokens: list[int], chunks: Iterable[int] = ()) -> NDArray[np.float32]:

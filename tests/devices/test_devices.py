@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
 from tests.devices.build import Pages, Sequence, compute, rows
 from tests.devices.checkpoints import SHAPES, Oracle, Shape, oracle, write
@@ -149,7 +150,7 @@ def test_a_step_without_sampled_rows_writes_the_cache(
     batch = pages.batch([(sequence, 100)])
     silent = replace(batch, sample_rows=np.zeros(0, np.int32), sampling=rows(0))
     assert device.logits(silent).shape == (0, shape.vocab)
-    assert device.step(silent).shape == (0,)
+    assert device.step(silent).tokens.shape == (0,)
     assert np.array_equal(device.logits(pages.batch([(sequence, 50)])), alone[100:])
 
 
@@ -169,17 +170,75 @@ def test_step_is_the_sampler_on_the_logits(device: Device, shape: Shape, pages: 
     }
     penalties = [{token: index % 3 for index, token in enumerate(set(sequence.tokens))} for sequence in sequences]
     batch = pages.batch([(sequence, sequence.left) for sequence in sequences], rows(64, penalties, **settings), every_row=False)
-    together = device.step(batch).copy()
-    assert np.array_equal(together, sample(device.logits(batch), batch.sampling))
+    together = device.step(batch).tokens
+    assert np.array_equal(together, sample(device.logits(batch), batch.sampling).tokens)
     for owner, sequence in enumerate(sequences):
         pages.release(sequence)
         own = {name: values[owner] for name, values in settings.items()}
         batch = pages.batch([(sequence, sequence.left)], rows(1, [penalties[owner]], **own), every_row=False)
-        assert device.step(batch)[0] == together[owner], own
+        assert device.step(batch).tokens[0] == together[owner], own
+
+
+def test_masks_biases_penalties_and_scores(device: Device, shape: Shape, pages: Pages) -> None:
+    """64 rows with and without each, in one step: the definition's tokens and scores; then each alone, bit for bit."""
+    rng = np.random.default_rng(7)
+    sequences = [Sequence(random_tokens(3 + owner % 5, shape.vocab, owner)) for owner in range(64)]
+    settings = {
+        "temperature": rng.choice([0, 1, 1.7], 64),
+        "top_k": rng.choice([0, 20], 64),
+        "top_p": rng.choice([0.9, 1], 64),
+        "presence": rng.choice([0, 0.7], 64),
+        "repetition": rng.choice([1, 1.3], 64),
+        "uniform": rng.random(64),
+        "logprobs": rng.choice([-1, 0, 1, 5, 20], 64),
+    }
+    penalties = [dict.fromkeys(sequence.tokens, 1) if rng.random() < 0.5 else {} for sequence in sequences]
+    biases = [
+        {int(token): float(rng.choice([-100, -2, 3, 100])) for token in rng.permutation(shape.vocab)[: rng.integers(0, 9)]}
+        for _ in sequences
+    ]
+    densities = [None, 0.01, 0.5, 1]
+    allowed = [None if d is None else rng.random(shape.vocab) < d for d in (densities[i % 4] for i in range(64))]
+    allowed[1] = np.zeros(shape.vocab, np.bool_)
+    batch = pages.batch(
+        [(sequence, sequence.left) for sequence in sequences], rows(64, penalties, biases, allowed, **settings), every_row=False
+    )
+    together = device.step(batch)
+    expected = sample(device.logits(batch), batch.sampling)
+    assert np.array_equal(together.tokens, expected.tokens)
+    assert together.tokens[1] == 0
+    assert np.array_equal(together.top_tokens, expected.top_tokens)
+    np.testing.assert_allclose(together.logprobs, expected.logprobs, atol=2e-6)
+    np.testing.assert_allclose(together.top_logprobs, expected.top_logprobs, atol=2e-6)
+    for owner, sequence in enumerate(sequences):
+        pages.release(sequence)
+        own = {name: values[owner] for name, values in settings.items()}
+        picked = rows(1, [penalties[owner]], [biases[owner]], [allowed[owner]], **own)
+        found = device.step(pages.batch([(sequence, sequence.left)], picked, every_row=False))
+        width = max(0, int(own["logprobs"]))
+        assert found.tokens[0] == together.tokens[owner], own
+        assert found.logprobs.tobytes() == together.logprobs[owner : owner + 1].tobytes()
+        assert found.top_tokens[0].tolist() == together.top_tokens[owner, :width].tolist()
+        assert found.top_logprobs[0].tobytes() == together.top_logprobs[owner, :width].tobytes()
+
+
+def test_scores_are_log_softmax_of_the_logits(
+    device: Device, shape: Shape, pages: Pages, alone: NDArray[np.float32], oracles: dict[str, Oracle]
+) -> None:
+    """By torch on this device's logits; and by transformers in float64, as far as the device's precision goes."""
+    tokens = random_tokens(PROMPT, shape.vocab)
+    scores = device.step(pages.batch([(Sequence(tokens), PROMPT)], rows(PROMPT, logprobs=20)))
+    best = torch.log_softmax(torch.from_numpy(alone.copy()).double(), -1).topk(20)
+    assert np.array_equal(scores.top_tokens, np.argsort(-alone, axis=1, kind="stable")[:, :20])
+    np.testing.assert_allclose(scores.top_logprobs, best.values, atol=2e-6)
+    assert np.array_equal(scores.logprobs, scores.top_logprobs[:, 0])
+    theirs = torch.log_softmax(torch.from_numpy(oracles[shape.name].float64), -1).gather(1, best.indices).numpy()
+    error = np.abs(scores.top_logprobs - theirs).max()
+    assert error <= (1e-4 if device.name == "reference" else 2 * np.abs(alone - oracles[shape.name].float64).max())
 
 
 def test_greedy_is_the_largest_logit(device: Device, shape: Shape, pages: Pages, alone: NDArray[np.float32]) -> None:
-    tokens = device.step(pages.batch([(Sequence(random_tokens(PROMPT, shape.vocab)), PROMPT)]))
+    tokens = device.step(pages.batch([(Sequence(random_tokens(PROMPT, shape.vocab)), PROMPT)])).tokens
     assert np.array_equal(tokens, alone.argmax(axis=1))
 
 
@@ -196,8 +255,12 @@ def test_a_poisoned_sequence_harms_nobody(factory: Callable[[], Device], tmp_pat
     logits = device.logits(pages.batch([(bad, 40), (good, 40)]))
     assert not np.isfinite(logits[:40]).any()
     assert np.array_equal(logits[40:], expected[:40])
-    tokens = device.step(pages.batch([(good, 1), (bad, bad.left)], rows(2, temperature=1.0, uniform=0.5), every_row=False))
-    assert tokens[1] == 0
+    both = pages.batch([(good, 1), (bad, bad.left)], rows(2, temperature=1.0, uniform=0.5, logprobs=2), every_row=False)
+    found = device.step(both)
+    assert found.tokens[1] == 0
+    assert found.logprobs[1] == -np.inf
+    assert np.isfinite(found.top_logprobs[0]).all()
+    assert found.top_tokens[1].tolist() == [-1, -1]
 
     pages.release(bad)
     assert np.array_equal(compute(device, pages, clean, [50, 1, len(clean) - 51]), expected)

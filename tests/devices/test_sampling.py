@@ -13,8 +13,10 @@ from transformers.generation.logits_process import (
     TopPLogitsWarper,
 )
 
+from reckon.devices import sampling
+from reckon.devices.batch import SamplingRows
 from reckon.devices.philox import uniform
-from reckon.devices.sampling import draw, kept, penalise, sample
+from reckon.devices.sampling import draw, kept, penalise
 
 VOCAB = 1003
 SETTINGS = [
@@ -28,6 +30,10 @@ SETTINGS = [
 
 def random_logits(count: int, vocab: int = VOCAB, seed: int = 0) -> NDArray[np.float32]:
     return np.random.default_rng(seed).normal(0, 3, (count, vocab)).astype(np.float32)
+
+
+def sample(logits: NDArray[np.float32], settings: SamplingRows) -> NDArray[np.int32]:
+    return sampling.sample(logits, settings).tokens
 
 
 def off(**fields: float) -> dict[str, float]:
@@ -186,3 +192,66 @@ def test_a_row_alone_gives_the_same_token_as_among_64() -> None:
         own = {name: values[index] for name, values in settings.items()}
         assert sample(logits[index : index + 1], rows(1, [penalties[index]], **own))[0] == together[index]
     assert len(set(together.tolist())) > 40
+
+
+def test_a_bias_comes_before_the_penalties() -> None:
+    logits = np.array([[-1.0, 0.0, 1.5]] * 4, np.float32)
+    biases = [{}, {0: 3.0}, {0: 3.3}, {2: -100.0, 1: -100.0}]
+    # (3 - 1) / 1.5 is below 1.5; 3 - 1 * 1.5 would not be.
+    assert sample(logits, rows(4, [{0: 0}] * 4, biases, repetition=1.5)).tolist() == [2, 2, 0, 0]
+
+
+@pytest.mark.parametrize("temperature", [0.0, 1.3])
+def test_what_a_mask_forbids_is_never_picked(temperature: float) -> None:
+    rng, count = np.random.default_rng(4), 200
+    allowed = [rng.random(VOCAB) < rng.choice([0.003, 0.5, 1]) for _ in range(count)]
+    for row in allowed:
+        row[rng.integers(VOCAB)] = True
+    biases = [{int(np.flatnonzero(~row)[0]): 100.0} if not row.all() else {} for row in allowed]
+    settings = rows(count, biases=biases, allowed=allowed, temperature=temperature, top_p=0.9, uniform=rng.random(count))
+    tokens = sample(random_logits(count), settings)
+    assert all(row[token] for row, token in zip(allowed, tokens, strict=True))
+    if temperature == 0:
+        best = [np.where(row, logits, -np.inf).argmax() for row, logits in zip(allowed, random_logits(count), strict=True)]
+        assert tokens.tolist() == best
+
+
+def test_a_mask_without_a_finite_logit_gives_its_lowest_token_and_an_empty_one_0() -> None:
+    logits = np.full((3, 70), np.nan, np.float32)
+    logits[:, 3] = 1
+    allowed = [np.arange(70) >= 67, np.zeros(70, np.bool_), None]
+    assert sample(logits, rows(3, allowed=allowed, temperature=1.0, uniform=0.9)).tolist() == [67, 0, 3]
+
+
+def test_log_probabilities_are_the_models_own() -> None:
+    """Whatever was asked of the sampler; those of torch's log_softmax, the likeliest in its order."""
+    count, rng = 40, np.random.default_rng(6)
+    logits = random_logits(count)
+    asked = rng.integers(-1, 21, count)
+    settings = {"temperature": rng.choice([0, 1.7], count), "repetition": 1.3, "uniform": rng.random(count)}
+    half = rng.random(VOCAB) < 0.5
+    found = sampling.sample(
+        logits, rows(count, [{1: 1}] * count, [{2: 9.0}] * count, [half] * count, logprobs=asked, **settings)
+    )
+    expected = torch.log_softmax(torch.from_numpy(logits).double(), -1)
+    assert found.top_tokens.shape == (count, asked.max())
+    for row, wanted in enumerate(asked):
+        best = expected[row].topk(max(wanted, 0))
+        assert found.top_tokens[row, : len(best.indices)].tolist() == best.indices.tolist()
+        np.testing.assert_allclose(found.top_logprobs[row, : len(best.indices)], best.values, atol=1e-6)
+        assert (found.top_tokens[row, len(best.indices) :] == -1).all()
+        assert np.isnan(found.top_logprobs[row, len(best.indices) :]).all()
+        own = expected[row, found.tokens[row]] if wanted >= 0 else np.nan
+        np.testing.assert_allclose(found.logprobs[row], own, atol=1e-6)
+
+
+def test_scores_of_rows_that_are_broken_or_tied() -> None:
+    nan, inf = np.nan, np.inf
+    logits = np.array([[nan, nan, inf], [0, nan, 0], [-inf, 2, 1]], np.float32)
+    found = sampling.sample(logits, rows(3, logprobs=3))
+    assert found.tokens.tolist() == [0, 0, 1]
+    assert found.logprobs[:2].tolist() == [-inf, pytest.approx(np.log(0.5))]
+    assert found.top_tokens.tolist() == [[-1, -1, -1], [0, 2, -1], [1, 2, -1]]
+    assert np.isnan(found.top_logprobs).tolist() == (found.top_tokens < 0).tolist()
+    forced = sampling.sample(logits[2:], rows(1, allowed=[np.array([True, False, False])], logprobs=0))
+    assert (forced.tokens.tolist(), forced.logprobs.tolist(), forced.top_tokens.shape) == ([0], [-inf], (1, 0))

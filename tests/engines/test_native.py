@@ -224,6 +224,15 @@ async def test_closing_ends_what_runs(start: Start) -> None:
         await task
 
 
+@pytest.mark.parametrize("round", range(4))
+async def test_closing_just_after_a_death_ends(start: Start, round: int) -> None:
+    engine = await start()
+    os.kill(engine.worker_pid or 0, signal.SIGKILL)
+    await asyncio.sleep(0.004 * round)
+    async with asyncio.timeout(20):
+        await engine.close()
+
+
 async def test_a_model_that_is_not_supported_is_refused_by_its_key(checkpoint: Path, tmp_path: Path) -> None:
     broken = tmp_path / "broken"
     shutil.copytree(checkpoint, broken)

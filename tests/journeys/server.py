@@ -38,9 +38,12 @@ class Served:
 
     @property
     def worker_pid(self) -> int | None:
-        """The server's one child; None while there is none."""
+        """The child that runs the model, not one that compiles grammars; None while there is none."""
         children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
-        return int(children[0]) if children else None
+        for child in children:
+            if b"reckon.worker\0" in Path(f"/proc/{child}/cmdline").read_bytes():
+                return int(child)
+        return None
 
     def stop(self, seconds: float = 30) -> int:
         """Ctrl-C, as the terminal sends it to the whole group; returns the exit code."""

@@ -12,7 +12,7 @@ def decoder_of(*table: bytes) -> Decoder:
 
 def test_a_character_comes_when_its_last_byte_does() -> None:
     decoder = decoder_of(b"a\xf0\x9f", b"\x98", b"\x80b")
-    assert [decoder.push(token) for token in range(3)] == ["a", "", "\U0001f600b"]
+    assert [(decoder.push(token), decoder.holding) for token in range(3)] == [("a", True), ("", True), ("\U0001f600b", False)]
     assert decoder.flush() == ""
 
 

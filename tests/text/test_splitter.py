@@ -201,3 +201,28 @@ def test_stops_like_the_naive_search(before: str, text: str, cut: int) -> None:
     expected = whole.partition("END")[0]
     assert run(splitter, [whole[:cut], whole[cut:]]) == ([expected] if expected else [])
     assert splitter.stopped == ("END" in whole)
+
+
+@pytest.mark.parametrize(
+    ("stop", "tools", "steps"),
+    [
+        ((), False, [("abc ", 4), ("<tool_call>", 15)]),
+        (("STOP",), False, [("ab S", 3), ("T", 3), ("x", 6), ("STO", 6), ("P more", 6), ("more", 6)]),
+        ((), True, [("ab  ", 2), ("c", 5), (" <tool", 5), ("_box>", 16)]),
+        (
+            (),
+            True,
+            [("a ", 1), (call()[:20], 1), (call()[20:], 2 + len(call())), (" \n", 4 + len(call())), ("b", 5 + len(call()))],
+        ),
+        ((), True, [(OPEN, 0), ("nonsense", 19), (" ", 19), ("x", 21)]),
+        (("STOP",), True, [(call() + "\n do STOP", len(call()) + 5), ("x", len(call()) + 5)]),
+        (("STOP",), True, [("STOP" + call() + "x", 0)]),
+    ],
+)
+def test_how_much_is_decided(stop: tuple[str, ...], tools: bool, steps: list[tuple[str, int]]) -> None:
+    splitter = Splitter(stop, tools)
+    found = []
+    for text, _ in steps:
+        splitter.push(text)
+        found.append(splitter.decided)
+    assert found == [decided for _, decided in steps]

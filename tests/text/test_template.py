@@ -293,3 +293,58 @@ def test_a_template_file_that_is_no_text_is_refused(tmp_path: Path, file: dict[s
     (checkpoint.write(tmp_path, file) / "chat_template.jinja").write_bytes(b"\xff")
     with pytest.raises(UnsupportedModel, match=r"chat_template\.jinja is not valid"):
         ChatTemplate.from_directory(tmp_path)
+
+
+OPEN_ENDED = [
+    "The answer",
+    "The answer \n",
+    "  spaced",
+    "",
+    " ",
+    "ends like a marker <|im_",
+    "<|im_end|>",
+    "string",
+    "Hello",
+    "The answer is <tool_call>",
+]
+
+
+@pytest.mark.parametrize("trims", [False, True])
+@pytest.mark.parametrize("said", OPEN_ENDED)
+def test_a_continued_message_stays_open_as_in_transformers(
+    tmp_path: Path, file: dict[str, Any], said: str, trims: bool
+) -> None:
+    source = checkpoint.TEMPLATE.replace("message.content)", "message.content | trim)") if trims else checkpoint.TEMPLATE
+    directory = checkpoint.write(tmp_path, file, source)
+    messages = [Message("user", "Hello"), Message("assistant", "Hello"), Message("user", "Hello"), Message("assistant", said)]
+    theirs = PreTrainedTokenizerFast(tokenizer_file=str(directory / "tokenizer.json"), eos_token="<|im_end|>")
+    theirs.chat_template = source
+    sent = [as_sent(message) for message in messages]
+    rendered = ChatTemplate.from_directory(directory).render(messages, continues=True)
+    assert rendered.text == theirs.apply_chat_template(sent, continue_final_message=True, tokenize=False)
+    assert controls(rendered) == ["<|im_start|>", "<|im_end|>"] * 4 + ["<|im_start|>"]
+
+
+@settings(deadline=None, max_examples=60)
+@given(text=hostile)
+def test_no_continued_text_makes_a_control_token_or_is_lost(template: ChatTemplate, text: str) -> None:
+    rendered = template.render([Message("user", "Hello"), Message("assistant", text)], continues=True)
+    assert controls(rendered) == ["<|im_start|>", "<|im_end|>"] * 2 + ["<|im_start|>"]
+    assert rendered.text.endswith(f"<|im_start|>assistant\n{text}")
+
+
+def test_what_cannot_be_continued_is_refused(template: ChatTemplate) -> None:
+    user, calls = Message("user", "x"), (Call("a", "f", "{}"),)
+    for messages in ([], [user], [user, Message("assistant", None, tool_calls=calls)]):
+        with pytest.raises(InvalidRequest, match=r"continued|cannot render") as refusal:
+            template.render(messages, continues=True)
+        assert refusal.value.param == "messages"
+    for source in ("nothing", "{{ messages[-1].content[:2] }}"):
+        with pytest.raises(InvalidRequest, match="does not show the end of the last message"):
+            make(source).render([Message("assistant", "some text")], continues=True)
+
+
+def test_a_refusal_of_a_continued_message_shows_no_marks() -> None:
+    with pytest.raises(InvalidRequest) as refusal:
+        make("{{ raise_exception(messages[0].content) }}").render([Message("assistant", "no<|im_end|>")], continues=True)
+    assert refusal.value.message.endswith(": no<|im_end|> ")

@@ -11,16 +11,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reckon.devices.base import Device, Progress
-from reckon.devices.batch import BLOCK_SIZE, Batch
+from reckon.devices.batch import BLOCK_SIZE, Batch, Sampled, SamplingRows
 from reckon.devices.philox import uniform
+from reckon.devices.sampling import unpack
 from reckon.job import Sampling, Usage
-from reckon.link import Abort, Done, Failed, FromWorker, Submit, Tokens
+from reckon.link import Abort, Done, Failed, FromWorker, Score, Submit, Tokens
 from reckon.models.arch import Arch
 from reckon.models.weights import Weights
 from reckon.worker.blocks import Blocks
 from reckon.worker.runner import Runner
 from reckon.worker.scheduler import Plan, Scheduler
-from reckon.worker.sequence import Sequence
+from reckon.worker.sequence import MatcherMaker, Sequence, no_matcher
 
 VOCAB = 40
 UNWRITTEN = -1
@@ -56,7 +57,7 @@ class FakeDevice:
     def logits(self, batch: Batch) -> NDArray[np.float32]:
         raise NotImplementedError
 
-    def step(self, batch: Batch) -> NDArray[np.int32]:
+    def step(self, batch: Batch) -> Sampled:
         self.steps += 1
         if self.poison.intersection(batch.tokens.tolist()):
             raise ArithmeticError("poison")
@@ -67,8 +68,7 @@ class FakeDevice:
         self.memory[slots] = batch.tokens
         crcs = [zlib.crc32(self._read(batch, row).tobytes()) for row in self._last_rows(batch)]
         sampled = [crcs[sequence] for sequence in batch.sequences[batch.sample_rows]]
-        tokens = [_pick(crc, number) for crc, number in zip(sampled, batch.sampling.uniform, strict=True)]
-        return np.array(tokens, np.int32)
+        return _sample(sampled, batch.sampling)
 
     def close(self) -> None:
         self.closed = True
@@ -90,6 +90,21 @@ class FakeDevice:
 
 def _pick(crc: int, number: float) -> int:
     return zlib.crc32(np.float64(number).tobytes(), crc) % VOCAB
+
+
+def _sample(crcs: list[int], rows: SamplingRows) -> Sampled:
+    """What a mask forbids is never picked. A token's score is its own number, and the lowest ids are the likeliest."""
+    count, most = len(crcs), max(0, int(rows.logprobs.max(initial=0)))
+    tokens = np.array([_pick(crc, number) for crc, number in zip(crcs, rows.uniform, strict=True)], np.int32)
+    for row in np.flatnonzero(rows.mask_rows >= 0):
+        allowed = np.flatnonzero(unpack(rows.masks[rows.mask_rows[row]], VOCAB))
+        tokens[row] = allowed[tokens[row] % len(allowed)] if len(allowed) else 0
+    places = np.broadcast_to(np.arange(most), (count, most))
+    shown = places < rows.logprobs[:, None]
+    own = np.where(rows.logprobs >= 0, -tokens, np.nan).astype(np.float32)
+    return Sampled(
+        tokens, own, np.where(shown, places, -1).astype(np.int32), np.where(shown, -places, np.nan).astype(np.float32)
+    )
 
 
 def expected(submit: Submit) -> tuple[list[int], str]:
@@ -121,16 +136,24 @@ def ask(request: int, prompt: list[int] | int, max_tokens: int = 10, *, seed: in
 class Driver:
     """A scheduler and a runner, without link and loop. Every step is checked; what comes out is kept by request."""
 
-    def __init__(self, blocks: int, step_tokens: int = 512, max_sequences: int = 64, device: Device | None = None) -> None:
+    def __init__(
+        self,
+        blocks: int,
+        step_tokens: int = 512,
+        max_sequences: int = 64,
+        device: Device | None = None,
+        make_matcher: MatcherMaker = no_matcher,
+    ) -> None:
         if device is None:
             device = FakeDevice()
             device.allocate(blocks)
-        self.runner = Runner(device)
-        self.scheduler = Scheduler(Blocks(blocks), step_tokens, max_sequences)
+        self.runner = Runner(device, VOCAB)
+        self.scheduler = Scheduler(Blocks(blocks), step_tokens, max_sequences, make_matcher)
         self.budget = max(step_tokens, max_sequences)
         self.submits: dict[int, Submit] = {}
         self.keeps: dict[int, int | None] = {}
         self.tokens: dict[int, list[int]] = {}
+        self.scores: dict[int, list[Score | None]] = {}
         self.ends: dict[int, list[Done | Failed]] = {}
         self.admissions: list[int] = []  # requests in the order in which they were worked on first
         self.steps = 0
@@ -140,6 +163,7 @@ class Driver:
         for submit in submits:
             self.submits[submit.request] = submit
             self.tokens[submit.request] = list(submit.generated)
+            self.scores[submit.request] = []
             self.ends[submit.request] = []
             self._take(self.scheduler.submit(submit))
             self.scheduler.check()
@@ -223,6 +247,7 @@ class Driver:
             assert not self.ends[message.request], f"something after the end of {message.request}"
             if isinstance(message, Tokens):
                 self.tokens[message.request] += message.ids
+                self.scores[message.request] += message.scores or [None] * len(message.ids)
             else:
                 self.ends[message.request].append(message)
 

@@ -5,12 +5,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import msgspec
-import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from reckon.devices.base import Device
-from reckon.devices.batch import Batch
+from reckon.devices.batch import Batch, Sampled
 from reckon.devices.cpu.device import CpuDevice
 from reckon.devices.reference import ReferenceDevice
 from reckon.job import Sampling
@@ -31,7 +29,7 @@ class StrictCpuDevice(CpuDevice):
         super().__init__(2)
         self._known: dict[float, int] = {}
 
-    def step(self, batch: Batch) -> NDArray[np.int32]:
+    def step(self, batch: Batch) -> Sampled:
         for number, logits in zip(batch.sampling.uniform.tolist(), self.logits(batch), strict=True):
             crc = zlib.crc32(logits.tobytes())
             assert self._known.setdefault(number, crc) == crc, "logits depend on the company"

@@ -37,6 +37,7 @@ from reckon.worker.blocks import Blocks
 from reckon.worker.loop import Loop, serve
 from reckon.worker.runner import Runner
 from reckon.worker.scheduler import Scheduler
+from worker.conftest import TINY
 from worker.driving import VOCAB, FakeDevice, ask, expected, text
 
 POISON = VOCAB + 1
@@ -198,13 +199,14 @@ async def test_from_the_first_message_to_the_last(tiny: Path, tmp_path: Path) ->
         *loading, ready = client.heard
         assert all(isinstance(message, Loading) and message.done <= message.total for message in loading)
         phases = {message.phase: message for message in loading if isinstance(message, Loading)}
-        assert list(phases) == ["device", "weights"]
+        assert list(phases) == ["device", "weights", "grammars"]
         assert all(message.done == message.total for message in phases.values())
         assert isinstance(ready, Ready)
+        assert ready.vocab_size == TINY.vocab
         assert (ready.device, ready.context, ready.stop_tokens) == ("reference/float32", 200, [1, 2])
         assert (ready.kv_tokens, ready.kv_bytes) == (12 * 64, 12 * BLOCK_BYTES)
         assert ready.fingerprint.startswith(f"reckon-{reckon.__version__}-reference-float32-")
-        assert list(ready.seconds) == ["device", "weights"]
+        assert list(ready.seconds) == ["device", "weights", "grammars"]
         assert all(0 <= taken < 20 for taken in ready.seconds.values())
         await client.ask(ask(1, 20, 5), ask(2, 70, 5))
         assert [end.usage for end in client.ends(2) if isinstance(end, Done)] == [Usage(70, 0, 5)]
@@ -299,7 +301,8 @@ async def refusal(settings: Launch) -> str:
 async def test_as_a_process_it_ends_with_the_link_and_not_with_ctrl_c(tiny: Path, tmp_path: Path) -> None:
     ours, theirs = socket.socketpair()
     with theirs:
-        settings = msgspec.json.encode(launch(tiny, tmp_path)).decode()
+        # The checkpoint has no tokenizer, of which the worker warns.
+        settings = msgspec.json.encode(launch(tiny, tmp_path, log_level="error")).decode()
         command = [sys.executable, "-m", "reckon.worker", str(theirs.fileno()), settings]
         process = await asyncio.create_subprocess_exec(
             *command, pass_fds=[theirs.fileno()], stdout=subprocess.PIPE, stderr=subprocess.PIPE

@@ -5,15 +5,15 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from reckon.devices.batch import BLOCK_SIZE
+from reckon.devices.batch import BLOCK_SIZE, Batch
 from reckon.devices.philox import uniform
 from reckon.errors import UnsupportedModel
 from reckon.job import Sampling
 from reckon.link import Submit
-from reckon.worker.runner import Room, Runner, make_batch
+from reckon.worker.runner import Room, Runner, make_batch, make_masks
 from reckon.worker.scheduler import Piece, Plan
 from reckon.worker.sequence import Sequence
-from worker.driving import FakeDevice, ask, text
+from worker.driving import VOCAB, FakeDevice, ask, text
 
 
 def piece(submit: Submit, start: int, count: int, table: list[int]) -> Piece:
@@ -22,12 +22,16 @@ def piece(submit: Submit, start: int, count: int, table: list[int]) -> Piece:
     return Piece(sequence, start, count)
 
 
+def batch_of(plan: Plan) -> Batch:
+    return make_batch(plan, make_masks([piece.sequence for piece in plan.pieces if piece.samples], VOCAB))
+
+
 def test_pieces_of_all_kinds_in_one_batch() -> None:
     prompts = [text(6, 1), text(100, 2), text(5, 3)]
     decode = piece(ask(1, prompts[0], generated=[30]), 6, 1, [4])
     chunk = piece(ask(2, prompts[1]), 62, 4, [9, 2])
     whole = piece(ask(3, prompts[2]), 0, 5, [7])
-    batch = make_batch(Plan([decode, chunk, whole], [2, 7]))
+    batch = batch_of(Plan([decode, chunk, whole], [2, 7]))
     assert batch.tokens.tolist() == [30, *prompts[1][62:66], *prompts[2]]
     assert batch.positions.tolist() == [6, 62, 63, 64, 65, 0, 1, 2, 3, 4]
     assert batch.sequences.tolist() == [0, 1, 1, 1, 1, 2, 2, 2, 2, 2]
@@ -39,7 +43,7 @@ def test_pieces_of_all_kinds_in_one_batch() -> None:
 
 
 def test_a_chunk_in_the_middle_samples_nothing() -> None:
-    sampling = make_batch(Plan([piece(ask(1, 100, sampling=penalised(1)), 0, 64, [0])], [0])).sampling
+    sampling = batch_of(Plan([piece(ask(1, 100, sampling=penalised(1)), 0, 64, [0])], [0])).sampling
     assert sampling.uniform.shape == sampling.temperature.shape == sampling.penalty_tokens.shape == (0,)
     assert sampling.penalty_offsets.tolist() == [0]
 
@@ -56,7 +60,7 @@ def test_settings_and_the_history_of_penalties_by_row() -> None:
         ask(3, [6, 6], sampling=penalised(4)),
     ]
     pieces = [piece(submit, 0, len(submit.prompt) + len(submit.generated), [place]) for place, submit in enumerate(sequences)]
-    rows = make_batch(Plan(pieces)).sampling
+    rows = batch_of(Plan(pieces)).sampling
     assert rows.temperature.tolist() == [1, 0.5, 1]
     assert (rows.top_k.tolist(), rows.top_p.tolist(), rows.min_p.tolist()) == ([0, 7, 0], [1, 0.25, 1], [0, 0.125, 0])
     assert rows.presence.tolist() == [0.5, 0, 0.5]
@@ -72,10 +76,10 @@ def test_settings_and_the_history_of_penalties_by_row() -> None:
 def test_a_history_grows_with_the_answer_and_a_batch_keeps_what_it_was() -> None:
     sequence = Sequence.of(ask(1, [5, 9], sampling=penalised(3)))
     sequence.table = [0]
-    before = make_batch(Plan([Piece(sequence, 0, 2)])).sampling
+    before = batch_of(Plan([Piece(sequence, 0, 2)])).sampling
     for token in (9, 7, 9):
         sequence.append(token)
-    after = make_batch(Plan([Piece(sequence, 0, 5)])).sampling
+    after = batch_of(Plan([Piece(sequence, 0, 5)])).sampling
     assert (before.penalty_tokens.tolist(), before.penalty_counts.tolist()) == ([5, 9], [0, 0])
     assert (after.penalty_tokens.tolist(), after.penalty_counts.tolist()) == ([5, 9, 7], [0, 2, 1])
     resumed = Sequence.of(ask(1, [5, 9], sampling=penalised(3), generated=[9, 7, 9])).history
@@ -89,6 +93,17 @@ def test_who_has_no_penalty_keeps_no_history() -> None:
         assert Sequence.of(ask(1, 5, sampling=Sampling(1, **{field: 0.5}))).history is not None
 
 
+def test_biases_and_what_is_asked_of_scores_by_row() -> None:
+    asked = [ask(1, [1], bias=[(9, 1.5), (3, -100.0)]), ask(2, [1], logprobs=0), ask(3, [1], bias=[(0, 0.25)], logprobs=20)]
+    rows = batch_of(Plan([piece(submit, 0, 1, [place]) for place, submit in enumerate(asked)])).sampling
+    assert rows.bias_offsets.tolist() == [0, 2, 2, 3]
+    assert (rows.bias_tokens.tolist(), rows.bias_values.tolist()) == ([9, 3, 0], [1.5, -100, 0.25])
+    assert rows.logprobs.tolist() == [-1, 0, 20]
+    assert (rows.masks.shape, rows.mask_rows.tolist()) == ((0, 2), [-1, -1, -1])
+    integers = {rows.bias_offsets.dtype, rows.bias_tokens.dtype, rows.mask_rows.dtype, rows.logprobs.dtype}
+    assert (integers, rows.bias_values.dtype, rows.masks.dtype) == ({np.dtype(np.int32)}, np.float32, np.uint32)
+
+
 def test_a_random_number_belongs_to_seed_choice_and_the_place_of_the_new_token() -> None:
     asked = [
         ask(1, 5, seed=7),
@@ -99,11 +114,11 @@ def test_a_random_number_belongs_to_seed_choice_and_the_place_of_the_new_token()
     ]
     lengths = [len(submit.prompt) + len(submit.generated) for submit in asked]
     pieces = [piece(submit, length - 1, 1, [0, 1]) for submit, length in zip(asked, lengths, strict=True)]
-    numbers = make_batch(Plan(pieces)).sampling.uniform
+    numbers = batch_of(Plan(pieces)).sampling.uniform
     assert numbers.tolist() == uniform([7, 7, 8, 7, 2**63 - 1], [0, 3, 0, 0, 0], [5, 5, 5, 5, 90]).tolist()
     assert numbers[0] == numbers[3] and len(set(numbers.tolist())) == 4
     for place in range(5):
-        assert make_batch(Plan(pieces[place : place + 1])).sampling.uniform.tolist() == [numbers[place]]
+        assert batch_of(Plan(pieces[place : place + 1])).sampling.uniform.tolist() == [numbers[place]]
 
 
 @dataclass

@@ -12,12 +12,15 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.routing import Route, Router
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from reckon.api import responses
+from reckon.api import responses, schema
+from reckon.api.answering import Answering
 from reckon.api.auth import ACCESS_CLASSES, Access, Guard
 from reckon.api.chat import Chat
+from reckon.api.completions import Completions
 from reckon.api.metrics import Metrics
-from reckon.api.models import Models
-from reckon.api.ops import Ops
+from reckon.api.models import Model, ModelList, Models
+from reckon.api.ops import HealthBody, KeyUsage, Ops
+from reckon.api.spec import CHAT, TEXT, About, ModelSchema
 from reckon.config import Config
 from reckon.engines.pool import Pool
 from reckon.errors import BodyTooLarge
@@ -31,37 +34,60 @@ UNROUTED = "none"
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One route and who may use it. There is no default, so none can be forgotten."""
+    """One route and who may use it. There is no default, so none can be forgotten. ``about`` is what /openapi.json says."""
 
     method: str
     path: str
     access: Access
     handler: Handler
+    about: About | None = None
 
     def __post_init__(self) -> None:
         if self.access not in ACCESS_CLASSES:
             raise TypeError(f"{self.method} {self.path} must declare an access of {ACCESS_CLASSES}, not {self.access!r}")
 
 
-def entries(chat: Chat, models: Models, ops: Ops) -> list[Entry]:
+LIST = About("The models that this key may use.", answer=ModelList)
+CARD = About("A model: what it is, what it costs, how it samples.", answer=Model)
+SCHEMA = About("A model's fields and schemas, by the kind of request.", answer=ModelSchema)
+USAGE = About("What this key has used.", answer=KeyUsage)
+HEALTH = About("Whether every model takes requests.", answer=HealthBody)
+
+
+def entries(chat: Chat, text: Completions, models: Models, ops: Ops) -> list[Entry]:
     return [
-        Entry("POST", "/v1/openai/chat/completions", "key", chat.complete),
-        Entry("POST", "/v1/chat/completions", "key", chat.complete),
-        Entry("GET", "/v1/openai/models", "key", models.list),
-        Entry("GET", "/v1/models", "key", models.list),
-        Entry("GET", "/v1/openai/models/{id:path}", "key", models.show),
-        Entry("GET", "/v1/models/{id:path}", "key", models.show),
-        Entry("GET", "/v1/usage", "key", ops.usage),
-        Entry("GET", "/health", "public", ops.health),
-        Entry("GET", "/metrics", "admin", ops.metrics),
+        Entry("POST", "/v1/openai/chat/completions", "key", chat.complete, CHAT),
+        Entry("POST", "/v1/chat/completions", "key", chat.complete, CHAT),
+        Entry("POST", "/v1/openai/completions", "key", text.complete, TEXT),
+        Entry("POST", "/v1/completions", "key", text.complete, TEXT),
+        Entry("GET", "/v1/openai/models", "key", models.list, LIST),
+        Entry("GET", "/v1/models", "key", models.list, LIST),
+        *(
+            entry
+            for root in ("/v1/openai/models", "/v1/models", "/models")
+            for entry in (
+                Entry("GET", f"{root}/{{id:path}}/schema/{{variant}}", "key", models.schema, SCHEMA),
+                Entry("GET", f"{root}/{{id:path}}", "key", models.show, CARD),
+            )
+        ),
+        Entry("GET", "/v1/usage", "key", ops.usage, USAGE),
+        Entry("GET", "/health", "public", ops.health, HEALTH),
+        Entry("GET", "/metrics", "admin", ops.metrics, About("Numbers for Prometheus, as text.")),
+        Entry("GET", "/openapi.json", "public", ops.openapi, About("All of this as OpenAPI 3.1.")),
     ]
 
 
 def create_app(config: Config, pool: Pool, ledger: Ledger, extra: Sequence[Entry] = ()) -> "App":
-    """The application. Starting and closing pool and ledger stays with the caller; ``extra`` are routes of other packages."""
-    metrics = Metrics()
-    routes = entries(Chat(pool, ledger, metrics), Models(pool), Ops(pool, ledger, metrics))
-    return App([*routes, *extra], Guard(config, ledger), metrics, max_body=int(config.max_body_mb * 1e6))
+    """The application. Starting and closing pool and ledger stays with the caller; ``extra`` are routes of other packages.
+
+    Raises BadSetting when a model's own sampling defaults are outside the fields' ranges.
+    """
+    for model, defaults in pool.defaults().items():
+        schema.check_defaults(model, defaults)
+    metrics, max_body = Metrics(), int(config.max_body_mb * 1e6)
+    answering = Answering(pool, ledger, metrics, max_body=max_body)
+    routes = entries(Chat(answering), Completions(answering), Models(pool), Ops(pool, ledger, metrics))
+    return App([*routes, *extra], Guard(config, ledger), metrics, max_body=max_body)
 
 
 class App:

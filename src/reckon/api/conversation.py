@@ -4,10 +4,11 @@
 """
 
 import re
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
+from reckon.api.formats import DEEPEST, deeper_than
 from reckon.api.reading import invalid
 from reckon.errors import InvalidField
 from reckon.job import Call, Function, Message, Role
@@ -21,8 +22,10 @@ ROLES: dict[str, Role] = {
 }
 """OpenAI calls the system message of newer models "developer"; here both are one."""
 FUNCTION_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
-DEEPEST = 64
-"""Levels of a JSON Schema: templates and grammars recurse into it."""
+MAX_MESSAGES = 2048
+MAX_PARTS = 256
+MAX_CALLS = 128
+MAX_TOOLS = 128
 
 
 class CalledBody(msgspec.Struct, forbid_unknown_fields=True):
@@ -45,7 +48,7 @@ class CallBody(msgspec.Struct, forbid_unknown_fields=True):
 class MessageBody(msgspec.Struct, forbid_unknown_fields=True):
     """A message as sent. The last fields are what clients send back of an assistant's message, where they are empty."""
 
-    role: str
+    role: Annotated[str, msgspec.Meta(extra_json_schema={"enum": [*ROLES]})]
     content: str | list[dict[str, Any]] | None = None
     name: str | None = None
     tool_calls: list[CallBody] | None = None
@@ -70,21 +73,28 @@ class ToolBody(msgspec.Struct, forbid_unknown_fields=True):
     function: FunctionBody
 
 
-def conversation(bodies: list[MessageBody]) -> tuple[Message, ...]:
-    """(user, assistant, tool)*, then user or tool; one system message anywhere. Raises InvalidField."""
+def conversation(bodies: list[MessageBody], *, continues: bool = False) -> tuple[Message, ...]:
+    """(user, assistant, tool)*, then user or tool; one system message anywhere. Raises InvalidField.
+
+    With ``continues`` the last is an assistant's message instead, which the answer goes on with.
+    """
     if not bodies:
         raise invalid("messages", "an array of at least one message", [])
+    if len(bodies) > MAX_MESSAGES:
+        raise InvalidField(f"messages must be an array of at most {MAX_MESSAGES}, not of {len(bodies)}.", param="messages")
     calls: set[str] = set()
     messages = []
     for number, body in enumerate(bodies):
         messages.append(_message(body, f"messages.{number}", calls))
         calls.update(call.id for call in messages[-1].tool_calls)
-    _check_order(messages)
+    _check_order(messages, continues)
     return tuple(messages)
 
 
 def functions(bodies: list[ToolBody]) -> tuple[Function, ...]:
     """The functions that may be called. Raises InvalidField."""
+    if len(bodies) > MAX_TOOLS:
+        raise InvalidField(f"tools must be an array of at most {MAX_TOOLS}, not of {len(bodies)}.", param="tools")
     tools: dict[str, Function] = {}
     for number, body in enumerate(bodies):
         param, function = f"tools.{number}", body.function
@@ -94,9 +104,7 @@ def functions(bodies: list[ToolBody]) -> tuple[Function, ...]:
             raise invalid(f"{param}.function.name", "1 to 64 letters, digits, underscores or hyphens", function.name)
         if function.name in tools:
             raise invalid(f"{param}.function.name", "a name that no other tool has", function.name)
-        if function.strict:
-            raise InvalidField(f"{param}.function.strict: true is not supported yet.", param=f"{param}.function.strict")
-        if _deeper_than(function.parameters, DEEPEST):
+        if deeper_than(function.parameters, DEEPEST):
             message = f"{param}.function.parameters must not be nested more than {DEEPEST} levels deep."
             raise InvalidField(message, param=f"{param}.function.parameters")
         tools[function.name] = Function(function.name, function.description, function.parameters)
@@ -125,6 +133,8 @@ def _content(body: MessageBody, role: Role, param: str) -> str | None:
         raise invalid(param, "a string; only an assistant's message with tool_calls may do without", None)
     if not body.content:
         raise invalid(param, "a string or an array of at least one part", [])
+    if len(body.content) > MAX_PARTS:
+        raise InvalidField(f"{param} must be an array of at most {MAX_PARTS} parts, not {len(body.content)}.", param=param)
     return "\n".join(_text(part, f"{param}.{number}") for number, part in enumerate(body.content))
 
 
@@ -144,6 +154,8 @@ def _calls(body: MessageBody, role: Role, param: str) -> tuple[Call, ...]:
     param = f"{param}.tool_calls"
     if body.tool_calls and role != "assistant":
         raise invalid(param, f"absent from a message of the role {role}: only an assistant calls tools", body.tool_calls)
+    if len(body.tool_calls or ()) > MAX_CALLS:
+        raise invalid(param, f"an array of at most {MAX_CALLS} calls", body.tool_calls)
     calls = []
     for number, call in enumerate(body.tool_calls or ()):
         if call.type != "function":
@@ -164,7 +176,7 @@ def _answered(body: MessageBody, role: Role, param: str, calls: set[str]) -> str
     return body.tool_call_id
 
 
-def _check_order(messages: list[Message]) -> None:
+def _check_order(messages: list[Message], continues: bool) -> None:
     system = [number for number, message in enumerate(messages) if message.role == "system"]
     if len(system) > 1:
         param = f"messages.{system[1]}.role"
@@ -172,12 +184,12 @@ def _check_order(messages: list[Message]) -> None:
     spoken = [number for number, message in enumerate(messages) if message.role != "system"]
     if not spoken:
         raise InvalidField("messages must hold a user's message, not a system message only.", param="messages")
-    if messages[spoken[-1]].role == "assistant":
+    last, param = messages[-1], f"messages.{len(messages) - 1}"
+    if continues and (last.role != "assistant" or last.tool_calls):
+        found = f"one of the role {last.role}" if last.role != "assistant" else "one that calls tools"
+        message = f"{param} must be an assistant's message with text, since continue_final_message is true, not {found}."
+        raise InvalidField(message, param=f"{param}.role")
+    if messages[spoken[-1]].role == "assistant" and not continues:
         param = f"messages.{spoken[-1]}.role"
-        message = f"{param} must be user or tool in the last message: continuing an assistant's message is not supported yet."
+        message = f"{param} must be user or tool in the last message; to go on with an assistant's, set continue_final_message."
         raise InvalidField(message, param=param)
-
-
-def _deeper_than(value: Any, levels: int) -> bool:
-    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    return bool(inner) and (levels == 0 or any(_deeper_than(item, levels - 1) for item in inner))

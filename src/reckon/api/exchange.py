@@ -1,6 +1,6 @@
 """One run of a job with its row in the ledger: reserved before the engine starts, settled exactly once however it ends.
 
-Knows no HTTP. ``chat.py`` reads its events; while nobody reads them, nothing goes on.
+Knows no HTTP. ``answering.py`` reads its events; while nobody reads them, nothing goes on.
 """
 
 import asyncio

@@ -1,82 +1,18 @@
-"""The fields of a chat request, in one table: name, kind, range, default, description. Reads each; knows no HTTP and no Job.
+"""The fields of a chat request, in one table: name, kind, range, default, description. Knows no HTTP and no Job.
 
-``schema.py`` makes the Job of what is read here. Page and docs are generated from FIELDS too, so it is the only list.
+``schema.py`` makes the Job of what is read by it. Page and docs are generated from FIELDS too, so it is the only list.
 Names, ranges, defaults and descriptions down to ``seed`` are the model page's.
 """
 
+import re
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 
-from reckon.api import conversation
-from reckon.api.reading import invalid, read, shown
+from reckon.api import conversation, formats
+from reckon.api.reading import Field, Range, invalid
 from reckon.errors import InvalidField
-
-KINDS: dict[str, tuple[Any, str]] = {
-    "string": (str, "a string"),
-    "number": (float, "a number"),
-    "integer": (int, "an integer"),
-    "boolean": (bool, "true or false"),
-    "array": (list[Any], "an array"),
-    "object": (dict[str, Any], "an object"),
-}
-"""By the page's word for it: the type that is decoded, and how a refusal calls it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Range:
-    """Where a number may lie; an open end excludes its bound."""
-
-    low: float
-    high: float
-    low_open: bool = False
-    high_open: bool = False
-
-    def __contains__(self, value: float) -> bool:
-        above = self.low < value if self.low_open else self.low <= value
-        below = value < self.high if self.high_open else value <= self.high
-        return above and below
-
-    def text(self, name: str) -> str:
-        return f"{self.low} {'<' if self.low_open else '≤'} {name} {'<' if self.high_open else '≤'} {self.high}"
-
-
-@dataclass(frozen=True, slots=True)
-class Field:
-    """One row. ``type`` and ``what`` replace those of the kind where it is not the whole story.
-
-    ``make`` turns the decoded value into what the Job takes, or raises InvalidField. ``effect`` is False for a field of
-    OpenAI's that nothing here depends on: its value is checked, and the answer's headers say that it had no effect.
-    """
-
-    name: str
-    kind: str
-    description: str
-    default: Any = None
-    range: Range | None = None
-    required: bool = False
-    effect: bool = True
-    type: Any = None
-    what: str = ""
-    make: Callable[[Any], Any] | None = None
-
-    @property
-    def rule(self) -> str:
-        """What the value must be, as a refusal says it."""
-        return (self.what or KINDS[self.kind][1]) + (f" with {self.range.text(self.name)}" if self.range else "")
-
-    def read(self, raw: msgspec.Raw | None) -> Any:
-        """The value, or the default when it is absent or null. Raises InvalidField."""
-        if raw is None or bytes(raw) == b"null":
-            if self.required:
-                raise InvalidField(f"{self.name} is required: {self.rule}.", param=self.name)
-            return self.default
-        value = read(raw, self.type or KINDS[self.kind][0], self.name, self.rule)
-        if self.range is not None and value not in self.range:
-            raise invalid(self.name, self.rule, raw)
-        return self.make(value) if self.make is not None else value
 
 
 class StreamOptions(msgspec.Struct, forbid_unknown_fields=True):
@@ -85,16 +21,41 @@ class StreamOptions(msgspec.Struct, forbid_unknown_fields=True):
     include_obfuscation: bool | None = None
 
 
+class Reasoning(msgspec.Struct, forbid_unknown_fields=True):
+    effort: Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"] | None = None
+    enabled: bool | None = None
+
+
+MAX_MODEL = 256
 MAX_STOPS = 16
+MAX_STOP = 1024
 MAX_USER = 512
+MAX_BIASES = 300
+MAX_STOP_TOKENS = 16
+MAX_METADATA = 16
+MAX_METADATA_KEY, MAX_METADATA_VALUE = 64, 512
+TOKENS = 2**31
+"""Token ids are below it everywhere; what a vocabulary really has, the engine knows."""
 SEEDS = 2**63
-NO_EFFECT = "a field of OpenAI's that nothing here depends on"
+EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
+TIERS = ("auto", "default", "standard", "flex", "scale", "priority", "fast")
+NO_EFFECT = "nothing here depends on it"
+NOT_THINKING = "the models served here have no switch for their reasoning, which is content"
+MODEL_RULE = f"a string of 1 to {MAX_MODEL} characters"
+USER_RULE = f"a string of at most {MAX_USER} characters"
 STOP_RULE = f"a string or an array of at most {MAX_STOPS} strings, none of them empty"
+BIAS_RULE = f"an object of at most {MAX_BIASES} token ids, each with a number from -100 to 100"
+STOP_TOKENS_RULE = f"an array of at most {MAX_STOP_TOKENS} token ids"
+METADATA_RULE = (
+    f"an object of at most {MAX_METADATA} strings of at most {MAX_METADATA_VALUE} characters,"
+    f" with names of at most {MAX_METADATA_KEY}"
+)
+TOKEN_ID = re.compile(r"0|[1-9][0-9]{0,9}")
 
 
 def _model(value: str) -> str:
-    if not value:
-        raise invalid("model", "a model's name", value)
+    if not value or len(value) > MAX_MODEL:
+        raise invalid("model", MODEL_RULE, value)
     return value
 
 
@@ -102,45 +63,46 @@ def _stop(value: str | list[str]) -> tuple[str, ...]:
     stops = [value] if isinstance(value, str) else value
     if len(stops) > MAX_STOPS or not all(stops):
         raise invalid("stop", STOP_RULE, value)
+    for number, stop in enumerate(stops):
+        if len(stop) > MAX_STOP:
+            raise invalid("stop" if isinstance(value, str) else f"stop.{number}", f"at most {MAX_STOP} characters long", stop)
     return tuple(stops)
+
+
+def _logit_bias(value: dict[str, float]) -> tuple[tuple[int, float], ...]:
+    if len(value) > MAX_BIASES:
+        raise InvalidField(f"logit_bias must be {BIAS_RULE}, not of {len(value)}.", param="logit_bias")
+    for key, bias in value.items():
+        if not TOKEN_ID.fullmatch(key) or int(key) >= TOKENS:
+            raise invalid("logit_bias", BIAS_RULE, {key: bias})
+        if not -100 <= bias <= 100:
+            raise invalid(f"logit_bias.{key}", "a number from -100 to 100", bias)
+    return tuple(sorted((int(key), bias) for key, bias in value.items()))
+
+
+def _stop_token_ids(value: list[int]) -> tuple[int, ...]:
+    if len(value) > MAX_STOP_TOKENS:
+        raise invalid("stop_token_ids", STOP_TOKENS_RULE, value)
+    for number, token in enumerate(value):
+        if not 0 <= token < TOKENS:
+            raise invalid(f"stop_token_ids.{number}", "a token id, 0 or more", token)
+    return tuple(value)
+
+
+def _metadata(value: dict[str, str]) -> dict[str, str]:
+    long = any(len(name) > MAX_METADATA_KEY or len(text) > MAX_METADATA_VALUE for name, text in value.items())
+    if long or len(value) > MAX_METADATA:
+        raise invalid("metadata", METADATA_RULE, value)
+    return value
 
 
 def _user(value: str) -> str:
     if len(value) > MAX_USER:
-        raise invalid("user", f"a string of at most {MAX_USER} characters", value)
+        raise invalid("user", USER_RULE, value)
     return value
 
 
-def _tool_choice(value: str | dict[str, Any]) -> str:
-    if isinstance(value, dict) or value == "required":
-        raise InvalidField(f"tool_choice {shown(value)} is not supported yet; none and auto are.", param="tool_choice")
-    if value not in ("none", "auto"):
-        raise invalid("tool_choice", "none or auto", value)
-    return value
-
-
-def _response_format(value: dict[str, Any]) -> None:
-    kind = value.get("type")
-    if kind in ("json_object", "json_schema", "regex"):
-        raise InvalidField(f"response_format.type {kind} is not supported yet; only text is.", param="response_format.type")
-    if kind != "text":
-        raise invalid("response_format.type", '"text"', kind)
-    for key in value:
-        if key != "type":
-            raise InvalidField(f"response_format.{key} is not a known field.", param=f"response_format.{key}")
-
-
-def _logprobs(value: bool) -> bool:
-    if value:
-        raise InvalidField("logprobs: true is not supported yet.", param="logprobs")
-    return value
-
-
-def _top_logprobs(value: int) -> None:
-    raise InvalidField(f"top_logprobs needs logprobs, which is not supported yet; it is {value}.", param="top_logprobs")
-
-
-def _only(name: str, allowed: Any) -> Callable[[Any], Any]:
+def only(name: str, allowed: Any) -> Callable[[Any], Any]:
     """A field that is accepted with the one value that changes nothing."""
 
     def check(value: Any) -> Any:
@@ -152,14 +114,14 @@ def _only(name: str, allowed: Any) -> Callable[[Any], Any]:
 
 
 FIELDS = (
-    Field("model", "string", "model name", required=True, make=_model),
+    Field("model", "string", "model name", required=True, what=MODEL_RULE, make=_model),
     Field(
         "messages",
         "array",
         "conversation messages: (user,assistant,tool)*,user including one system message anywhere",
         required=True,
-        type=list[conversation.MessageBody],
-        what="an array of messages",
+        type=Annotated[list[conversation.MessageBody], msgspec.Meta(extra_json_schema={"minItems": 1})],
+        what=f"an array of 1 to {conversation.MAX_MESSAGES} messages",
     ),
     Field("stream", "boolean", "whether to stream the output via SSE or return the full response", False),
     Field(
@@ -201,7 +163,7 @@ FIELDS = (
         "string",
         "up to 16 sequences where the API will stop generating further tokens",
         (),
-        type=str | list[str],
+        type=str | Annotated[list[str], msgspec.Meta(extra_json_schema={"maxItems": MAX_STOPS})],
         what=STOP_RULE,
         make=_stop,
     ),
@@ -228,21 +190,29 @@ FIELDS = (
         "A list of tools the model may call. Currently, only functions are supported as a tool.",
         (),
         type=list[conversation.ToolBody],
-        what="an array of tools",
+        what=f"an array of at most {conversation.MAX_TOOLS} tools",
         make=conversation.functions,
     ),
     Field(
         "tool_choice",
         "string",
         "Controls which (if any) function is called by the model. none means the model will not call a function and instead"
-        " generates a message. auto means the model can pick between generating a message or calling a function. specifying a"
-        " particular function choice is not supported currently. none is the default when no functions are present. auto is the"
+        " generates a message. auto means the model can pick between generating a message or calling a function. required means"
+        " that it must call one, an object with a name which. none is the default when no functions are present. auto is the"
         " default if functions are present.",
         type=str | dict[str, Any],
-        what="none or auto",
-        make=_tool_choice,
+        what=formats.CHOICE_RULE,
+        make=formats.tool_choice,
     ),
-    Field("response_format", "object", "The format of the response. Currently, only text is supported.", make=_response_format),
+    Field(
+        "response_format",
+        "object",
+        "The format of the response: text; json_object; json_schema with name and schema; regex with regex. What is generated"
+        " cannot but match, unless max_tokens cuts it.",
+        type=formats.FormatBody,
+        what="an object with type",
+        make=formats.response_format,
+    ),
     Field(
         "repetition_penalty",
         "number",
@@ -255,6 +225,7 @@ FIELDS = (
         "string",
         "A unique identifier representing your end-user, which can help monitor and detect abuse. Avoid sending us any"
         " identifying information. We recommend hashing user identifiers.",
+        what=USER_RULE,
         make=_user,
     ),
     Field(
@@ -273,20 +244,60 @@ FIELDS = (
         type=StreamOptions,
         what="an object with include_usage or continuous_usage_stats",
     ),
-    Field("logprobs", "boolean", "log probabilities of the tokens; only false is supported yet", False, make=_logprobs),
-    Field("top_logprobs", "integer", "not supported yet", make=_top_logprobs),
+    Field("logprobs", "boolean", "whether each token of the answer comes with its log probability", False),
+    Field(
+        "top_logprobs",
+        "integer",
+        "only with logprobs: how many of the likeliest tokens are shown at each place",
+        None,
+        Range(0, 20),
+    ),
+    Field(
+        "logit_bias",
+        "object",
+        "what is added to the logits of tokens, by token id, before one is picked; -100 bans a token, 100 all but forces it",
+        (),
+        type=dict[str, float],
+        what=BIAS_RULE,
+        make=_logit_bias,
+        examples=({"50256": -100},),
+    ),
+    Field(
+        "stop_token_ids",
+        "array",
+        "up to 16 token ids that end the answer as the model's own end does",
+        (),
+        type=Annotated[list[int], msgspec.Meta(extra_json_schema={"maxItems": MAX_STOP_TOKENS})],
+        what=STOP_TOKENS_RULE,
+        make=_stop_token_ids,
+    ),
+    Field("ignore_eos", "boolean", "go on when the model ends its answer, until max_tokens or a stop", False),
+    Field(
+        "continue_final_message",
+        "boolean",
+        "the last message is the beginning of an assistant's, and the answer goes on in the middle of it",
+        False,
+    ),
+    Field("reasoning_effort", "string", NOT_THINKING, effect=False, allowed=EFFORTS),
+    Field("reasoning", "object", NOT_THINKING, effect=False, type=Reasoning, what="an object with effort or enabled"),
+    Field("chat_template_kwargs", "object", "no template here takes any", effect=False),
     Field("store", "boolean", NO_EFFECT, effect=False),
-    Field("metadata", "object", NO_EFFECT, effect=False),
-    Field("service_tier", "string", NO_EFFECT, effect=False),
-    Field("reasoning_effort", "string", NO_EFFECT, effect=False),
-    Field("verbosity", "string", NO_EFFECT, effect=False),
+    Field("metadata", "object", NO_EFFECT, effect=False, type=dict[str, str], what=METADATA_RULE, make=_metadata),
+    Field("service_tier", "string", "all requests are served alike", effect=False, allowed=TIERS),
+    Field("fail_fast", "boolean", "what cannot be taken is refused at once anyway", effect=False),
+    Field("verbosity", "string", NO_EFFECT, effect=False, allowed=("low", "medium", "high")),
     Field("prompt_cache_key", "string", NO_EFFECT, effect=False),
     Field("prompt_cache_retention", "string", NO_EFFECT, effect=False),
+    Field("prompt_cache_options", "object", NO_EFFECT, effect=False),
     Field("safety_identifier", "string", NO_EFFECT, effect=False),
     Field("prediction", "object", NO_EFFECT, effect=False),
-    Field("parallel_tool_calls", "boolean", NO_EFFECT, effect=False, make=_only("parallel_tool_calls", True)),
-    Field("modalities", "array", NO_EFFECT, effect=False, make=_only("modalities", ["text"])),
-    Field("logit_bias", "object", NO_EFFECT, effect=False, make=_only("logit_bias", {})),
+    Field(
+        "parallel_tool_calls",
+        "boolean",
+        "whether an answer may call more than one function; false allows one call at most",
+        True,
+    ),
+    Field("modalities", "array", NO_EFFECT, effect=False, what='["text"]', make=only("modalities", ["text"])),
 )
 """Every field that is accepted. What is not here is refused by its name."""
 

@@ -1,16 +1,41 @@
-"""How the server is doing: health for anyone, the caller's own usage for a key, metrics for administrators. Runs nothing."""
+"""How the server is doing, and what it is: health and OpenAPI for anyone, the caller's own usage for a key, metrics for
+administrators.
 
+Runs nothing. ``app.py`` routes to it.
+"""
+
+from typing import Literal
+
+import msgspec
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.requests import Request
 from starlette.responses import Response
 
-from reckon.api import responses
+from reckon.api import responses, spec
 from reckon.api.metrics import Metrics
+from reckon.engines.base import Health
 from reckon.engines.pool import Pool
 from reckon.ledger.accounts import Account
 from reckon.ledger.db import Ledger
 from reckon.ledger.prices import usd
 from reckon.ledger.usage import totals
+
+
+class HealthBody(msgspec.Struct):
+    status: Literal["ok", "unavailable"]
+    models: dict[str, Health]
+
+
+class KeyUsage(msgspec.Struct, kw_only=True):
+    """``cost`` is in dollars."""
+
+    object: Literal["usage"] = "usage"
+    key: str
+    requests: int
+    prompt_tokens: int
+    cached_tokens: int
+    completion_tokens: int
+    cost: float
 
 
 class Ops:
@@ -23,22 +48,24 @@ class Ops:
         """200 when every engine takes requests and moves, 503 otherwise; the body is the same and says which does not."""
         models = self._pool.health()
         well = all(health.ready and health.progressing for health in models.values())
-        body = {"status": "ok" if well else "unavailable", "models": models}
+        body = HealthBody("ok" if well else "unavailable", models)
         return responses.encoded(body, status=200 if well else 503)
 
     async def usage(self, request: Request, account: Account) -> Response:
         """What the calling key has used since it exists."""
         sums = await self._ledger.run(lambda db: totals(db, key_id=account.key_id), reads_only=True)
-        body = {
-            "object": "usage",
-            "key": account.name,
-            "requests": sums.requests,
-            "prompt_tokens": sums.prompt_tokens,
-            "cached_tokens": sums.cached_tokens,
-            "completion_tokens": sums.completion_tokens,
-            "cost": usd(sums.cost_nano),
-        }
+        body = KeyUsage(
+            key=account.name,
+            requests=sums.requests,
+            prompt_tokens=sums.prompt_tokens,
+            cached_tokens=sums.cached_tokens,
+            completion_tokens=sums.completion_tokens,
+            cost=usd(sums.cost_nano),
+        )
         return responses.encoded(body)
+
+    async def openapi(self, request: Request, account: Account) -> Response:
+        return responses.encoded(spec.openapi(request.scope["app"].entries))
 
     async def metrics(self, request: Request, account: Account) -> Response:
         """Prometheus' text. For administrators: it shows all customers' sums."""

@@ -1,9 +1,12 @@
-"""Reads one JSON value into a type, strictly, and says in words what is wrong with it. Knows no field; ``fields.py`` calls it.
+"""What a field of a request is, and how its JSON value is read: strictly, with every fault in words. Knows no field by name.
 
-msgspec finds the fault; here it becomes a refusal that names the place as a dotted path, the rule and the value.
+msgspec finds the fault; here it becomes a refusal that names the place as a dotted path, the rule and the value. The fields
+themselves are in ``fields.py`` and ``completions.py``.
 """
 
 import re
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -24,6 +27,76 @@ _WORDS = {
     "array": "an array",
     "null": "null",
 }
+
+
+KINDS: dict[str, tuple[Any, str]] = {
+    "string": (str, "a string"),
+    "number": (float, "a number"),
+    "integer": (int, "an integer"),
+    "boolean": (bool, "true or false"),
+    "array": (list[Any], "an array"),
+    "object": (dict[str, Any], "an object"),
+}
+"""By the page's word for it: the type that is decoded, and how a refusal calls it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """Where a number may lie; an open end excludes its bound."""
+
+    low: float
+    high: float
+    low_open: bool = False
+    high_open: bool = False
+
+    def __contains__(self, value: float) -> bool:
+        above = self.low < value if self.low_open else self.low <= value
+        below = value < self.high if self.high_open else value <= self.high
+        return above and below
+
+    def text(self, name: str) -> str:
+        return f"{self.low} {'<' if self.low_open else '≤'} {name} {'<' if self.high_open else '≤'} {self.high}"
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One row. ``type`` and ``what`` replace those of the kind where it is not the whole story.
+
+    ``allowed`` are the only words taken. ``make`` turns the decoded value into what the Job takes, or raises InvalidField.
+    ``effect`` is False for a field that nothing here depends on: its value is checked, and the answer's headers say that
+    it had no effect.
+    """
+
+    name: str
+    kind: str
+    description: str
+    default: Any = None
+    range: Range | None = None
+    required: bool = False
+    effect: bool = True
+    type: Any = None
+    what: str = ""
+    make: Callable[[Any], Any] | None = None
+    allowed: tuple[str, ...] = ()
+    examples: tuple[Any, ...] = ()
+
+    @property
+    def rule(self) -> str:
+        """What the value must be, as a refusal says it."""
+        if self.allowed:
+            return f"one of {', '.join(self.allowed)}"
+        return (self.what or KINDS[self.kind][1]) + (f" with {self.range.text(self.name)}" if self.range else "")
+
+    def read(self, raw: msgspec.Raw | None, default: Any) -> Any:
+        """The value, or ``default`` when it is absent or null. Raises InvalidField."""
+        if raw is None or bytes(raw) == b"null":
+            if self.required:
+                raise InvalidField(f"{self.name} is required: {self.rule}.", param=self.name)
+            return default
+        value = read(raw, self.type or KINDS[self.kind][0], self.name, self.rule)
+        if (self.range is not None and value not in self.range) or (self.allowed and value not in self.allowed):
+            raise invalid(self.name, self.rule, raw)
+        return self.make(value) if self.make is not None else value
 
 
 def members(body: bytes) -> dict[str, msgspec.Raw]:

@@ -1,6 +1,6 @@
 """How answers and errors are put into HTTP: JSON bodies, OpenAI's error envelope, the request id. Knows no routes, no models.
 
-``app.py`` calls it for every error that reaches the edge, ``chat.py`` for one in the middle of a stream.
+``app.py`` calls it for every error that reaches the edge, ``answering.py`` for one in the middle of a stream.
 """
 
 import logging
@@ -31,8 +31,8 @@ def request_id(scope: Scope) -> str:
     return f"req_{scope['reckon.request']}"
 
 
-def completion_id(scope: Scope) -> str:
-    return f"chatcmpl-{scope['reckon.request']}"
+def completion_id(scope: Scope, prefix: str) -> str:
+    return f"{prefix}-{scope['reckon.request']}"
 
 
 def encoded(content: Any, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:

@@ -1,10 +1,10 @@
 """The bodies of answers, as OpenAI and the model page shape them: whole completions and the chunks of streams.
 
-Types only, in the order of keys that the page shows. ``sse.py`` fills them; their JSON Schemas are the page's output and
+Types only, in the order of keys that the page shows. ``forms.py`` fills them; their JSON Schemas are the page's output and
 streaming schema.
 """
 
-from typing import Literal
+from typing import Literal, TypeAlias
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -48,11 +48,31 @@ class AnswerMessage(msgspec.Struct, kw_only=True):
     tool_calls: list[ToolCall] | UnsetType = UNSET
 
 
+class TopLogprob(msgspec.Struct):
+    """``token`` is for reading: ``bytes`` with what is no character replaced. A token may be a part of one."""
+
+    token: str
+    logprob: float
+    bytes: list[int]
+
+
+class TokenLogprob(msgspec.Struct):
+    token: str
+    logprob: float
+    bytes: list[int]
+    top_logprobs: list[TopLogprob]
+
+
+class Logprobs(msgspec.Struct):
+    content: list[TokenLogprob]
+    refusal: None = None
+
+
 class Choice(msgspec.Struct):
     index: int
     message: AnswerMessage
     finish_reason: str
-    logprobs: None = None
+    logprobs: Logprobs | None = None
 
 
 class Completion(msgspec.Struct, kw_only=True):
@@ -92,7 +112,7 @@ class ChunkChoice(msgspec.Struct):
     index: int
     delta: DeltaBody
     finish_reason: str | None = None
-    logprobs: None = None
+    logprobs: Logprobs | None = None
 
 
 class Chunk(msgspec.Struct, kw_only=True):
@@ -103,6 +123,55 @@ class Chunk(msgspec.Struct, kw_only=True):
     system_fingerprint: str
     choices: list[ChunkChoice]
     usage: UsageBody | UnsetType | None = UNSET
+
+
+class TextLogprobs(msgspec.Struct):
+    """Of completions, token by token: its text, its log probability, the likeliest with it, where it begins in ``text``."""
+
+    tokens: list[str]
+    token_logprobs: list[float]
+    top_logprobs: list[dict[str, float]]
+    text_offset: list[int]
+
+
+class TextChoice(msgspec.Struct):
+    index: int
+    text: str
+    finish_reason: str
+    logprobs: TextLogprobs | None = None
+
+
+class TextCompletion(msgspec.Struct, kw_only=True):
+    id: str
+    object: Literal["text_completion"] = "text_completion"
+    created: int
+    model: str
+    system_fingerprint: str
+    choices: list[TextChoice]
+    usage: UsageBody
+
+
+class TextChunkChoice(msgspec.Struct):
+    index: int
+    text: str
+    finish_reason: str | None = None
+    logprobs: TextLogprobs | None = None
+
+
+class TextChunk(msgspec.Struct, kw_only=True):
+    """A part of a streamed completion; its object is called as that of a whole one."""
+
+    id: str
+    object: Literal["text_completion"] = "text_completion"
+    created: int
+    model: str
+    system_fingerprint: str
+    choices: list[TextChunkChoice]
+    usage: UsageBody | UnsetType | None = UNSET
+
+
+Whole: TypeAlias = Completion | TextCompletion
+AnyChunk: TypeAlias = Chunk | TextChunk
 
 
 def usage_body(usage: Usage, cost_nano: int) -> UsageBody:

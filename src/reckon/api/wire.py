@@ -1,6 +1,6 @@
 """The client's end of an answer: noticing that it left, and a stream of frames that is kept alive. Knows no chat, no engine.
 
-``chat.py`` answers through it.
+``answering.py`` answers through it.
 """
 
 import asyncio

@@ -30,7 +30,12 @@ from reckon.ledger.db import Ledger
 from reckon.ledger.usage import recover
 from reckon.link import Loading
 
-PHASES = {"device": "starting the device for", "weights": "loading the weights of", "compile": "compiling the step for"}
+PHASES = {
+    "device": "starting the device for",
+    "weights": "loading the weights of",
+    "grammars": "reading the tokens of",
+    "compile": "compiling the step for",
+}
 FIRST_KEY = "first"
 
 

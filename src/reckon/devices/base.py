@@ -10,7 +10,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from reckon.devices.batch import Batch
+from reckon.devices.batch import Batch, Sampled
 from reckon.models.arch import Arch
 from reckon.models.weights import Weights
 
@@ -43,8 +43,8 @@ class Device(Protocol):
         The array belongs to the device and is overwritten by the next call.
         """
 
-    def step(self, batch: Batch) -> NDArray[np.int32]:
-        """``logits``, then the sampler: the next token of each sampled row, [R]."""
+    def step(self, batch: Batch) -> Sampled:
+        """``logits``, then the sampler: the next token of each sampled row, and the log probabilities that rows ask for."""
 
     def close(self) -> None:
         """Give threads and memory back."""

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reckon.devices.base import Progress
-from reckon.devices.batch import BLOCK_SIZE, Batch
+from reckon.devices.batch import BLOCK_SIZE, Batch, Sampled
 from reckon.devices.memory import available_bytes
 from reckon.devices.sampling import sample
 from reckon.models.arch import Arch
@@ -84,7 +84,7 @@ class ReferenceDevice:
                     logits[sampled[row]] = times(self._head, rms_norm(hidden, self._norm, self._arch.rms_norm_eps))
         return logits
 
-    def step(self, batch: Batch) -> NDArray[np.int32]:
+    def step(self, batch: Batch) -> Sampled:
         return sample(self.logits(batch), batch.sampling)
 
     def close(self) -> None:

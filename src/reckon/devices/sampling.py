@@ -1,31 +1,80 @@
-"""From logits to tokens, in numpy: penalties, the kept set, one draw. The definition that every device's sampler answers to.
+"""From logits to tokens, in numpy: what changes logits, the kept set, one draw, log probabilities. Every device's definition.
 
-Knows rows of logits and ``SamplingRows``, neither models nor sequences. Order: repetition, presence and frequency penalty;
-greedy if the temperature is 0; else temperature, top_k, top_p, min_p, and the token at the row's uniform number.
+Knows rows of logits and ``SamplingRows``, neither models nor sequences. Order: bias; repetition, presence and frequency penalty
+(vLLM's order); mask; greedy if the temperature is 0; else temperature, top_k, top_p, min_p, and the token at the row's uniform
+number. Log probabilities are of the logits before all that, as vLLM reports them: what the model says, not what was asked.
 """
 
 import numpy as np
 from numpy.typing import NDArray
 
-from reckon.devices.batch import SamplingRows
+from reckon.devices.batch import Sampled, SamplingRows
 
 
-def sample(logits: NDArray[np.float32], rows: SamplingRows) -> NDArray[np.int32]:
-    """The token of each row, [R], of logits [R, vocab]. Rows are worked on one by one: none can see another."""
-    tokens = np.empty(len(logits), np.int32)
+def sample(logits: NDArray[np.float32], rows: SamplingRows) -> Sampled:
+    """The token of each row of logits [R, vocab], and its score. Rows are worked on one by one: none can see another."""
+    count, most = len(logits), max(0, int(rows.logprobs.max(initial=0)))
+    tokens, own = np.empty(count, np.int32), np.full(count, np.nan, np.float32)
+    tops, top_logprobs = np.full((count, most), -1, np.int32), np.full((count, most), np.nan, np.float32)
     for row, original in enumerate(logits):
-        span = slice(rows.penalty_offsets[row], rows.penalty_offsets[row + 1])
-        penalised = penalise(
-            original,
-            rows.penalty_tokens[span],
-            rows.penalty_counts[span],
-            repetition=rows.repetition[row],
-            presence=rows.presence[row],
-            frequency=rows.frequency[row],
-        )
-        mask = kept(penalised, rows.temperature[row], rows.top_k[row], rows.top_p[row], rows.min_p[row])
-        tokens[row] = draw(penalised, mask, rows.temperature[row], rows.uniform[row])
-    return tokens
+        tokens[row] = _pick(original, row, rows)
+        if rows.logprobs[row] >= 0:
+            scores = log_softmax(original)
+            own[row] = scores[tokens[row]]
+            best = likeliest(scores, rows.logprobs[row])
+            tops[row, : len(best)], top_logprobs[row, : len(best)] = best, scores[best]
+    return Sampled(tokens, own, tops, top_logprobs)
+
+
+def _pick(logits: NDArray[np.float32], row: int, rows: SamplingRows) -> int:
+    """The lowest allowed token if no allowed logit is finite; 0 if the row's mask allows nothing at all."""
+    biases = slice(rows.bias_offsets[row], rows.bias_offsets[row + 1])
+    penalties = slice(rows.penalty_offsets[row], rows.penalty_offsets[row + 1])
+    changed = penalise(
+        biased(logits, rows.bias_tokens[biases], rows.bias_values[biases]),
+        rows.penalty_tokens[penalties],
+        rows.penalty_counts[penalties],
+        repetition=rows.repetition[row],
+        presence=rows.presence[row],
+        frequency=rows.frequency[row],
+    )
+    allowed = np.ones(len(logits), np.bool_)
+    if rows.mask_rows[row] >= 0:
+        allowed = unpack(rows.masks[rows.mask_rows[row]], len(logits))
+        changed = np.where(allowed, changed, np.float32(-np.inf))
+    chosen = kept(changed, rows.temperature[row], rows.top_k[row], rows.top_p[row], rows.min_p[row])
+    if not chosen.any():  # arbitrary but fixed: one broken row neither stops the step nor draws chance
+        return int(allowed.argmax())
+    return draw(changed, chosen, rows.temperature[row], rows.uniform[row])
+
+
+def log_softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Natural log probabilities of a row [vocab], summed in float64; -inf for what is not finite."""
+    scores = _scores(logits, 0)
+    if scores.max() > -np.inf:
+        scores = scores - np.log(np.exp(scores).sum())
+    return scores.astype(np.float32)
+
+
+def likeliest(scores: NDArray[np.float32], count: int) -> NDArray[np.int64]:
+    """The ids of the ``count`` largest finite scores, best first, the lowest id among equals."""
+    order = np.argsort(-scores, kind="stable")[:count]
+    return order[scores[order] > -np.inf]
+
+
+def unpack(mask: NDArray[np.uint32], vocab: int) -> NDArray[np.bool_]:
+    """A mask of bits, [ceil(vocab / 32)], as one bool per token, [vocab]."""
+    tokens = np.arange(vocab)
+    return mask[tokens // 32] >> (tokens % 32).astype(np.uint32) & np.uint32(1) > 0
+
+
+def biased(logits: NDArray[np.float32], tokens: NDArray[np.int32], values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Logits [vocab] with ``values`` added to those of ``tokens``."""
+    if not len(tokens):
+        return logits
+    result = logits.copy()
+    result[tokens] += values
+    return result
 
 
 def penalise(
@@ -77,12 +126,7 @@ def kept(logits: NDArray[np.float32], temperature: float, top_k: int, top_p: flo
 
 
 def draw(logits: NDArray[np.float32], mask: NDArray[np.bool_], temperature: float, uniform: float) -> int:
-    """The token at ``uniform`` of the way through the kept tokens' mass, in the order of ids; 0 if the mask is empty.
-
-    Token 0 for a row without any finite logit is arbitrary but fixed: one broken row neither stops the step nor draws chance.
-    """
-    if not mask.any():
-        return 0
+    """The token at ``uniform`` of the way through the kept tokens' mass, in the order of ids. The mask is not empty."""
     cumulative = np.cumsum(np.where(mask, np.exp(_scores(logits, temperature)), 0.0))
     return int(np.searchsorted(cumulative, uniform * cumulative[-1], side="right"))
 

@@ -5,14 +5,16 @@ Knows text and the link's messages; which worker they come from and whether it i
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Callable, Iterator
+import itertools
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 
 import msgspec
 
 from reckon.engines.base import Prepared
+from reckon.engines.scores import Scores
 from reckon.errors import EngineFailed, EngineUnavailable
-from reckon.job import CallDelta, Delta, Event, Finish, FinishReason, Usage
-from reckon.link import Abort, Done, Failed, Submit, Tokens
+from reckon.job import CallDelta, Delta, Event, Finish, FinishReason, Scored, Usage
+from reckon.link import Abort, Done, Failed, Score, Submit, Tokens
 from reckon.text.pieces import CallArguments, CallStart, Piece, Text
 from reckon.text.splitter import Splitter
 from reckon.text.tokenizer import Tokenizer
@@ -42,7 +44,9 @@ class Choice:
         self._job_id = job.id
         self._decoder = tokenizer.decoder()
         self._splitter = Splitter(job.stop, bool(job.tools))
+        self._scores = Scores(tokenizer)
         self._read = 0
+        self._length = 0  # characters decoded
 
     @property
     def usage(self) -> Usage:
@@ -59,11 +63,17 @@ class Choice:
         prompt = len(self.submit.prompt) if self.submit.leader is None and completion else 0
         return Done(self.submit.request, "abort", Usage(prompt, 0, completion))
 
-    def read(self, token: int) -> Iterator[Event]:
+    def read(self, token: int, score: Score | None = None) -> Iterator[Event]:
         """The events of one more token. Sets ``stopping`` when a stop string was found: the rest is not wanted."""
         self._read += 1
-        yield from self._events(self._splitter.push(self._decoder.push(token)))
+        start, text = self._length, self._decoder.push(token)
+        self._length += len(text)
+        if score is not None:
+            self._scores.add(token, score, start, self._length + self._decoder.holding)
+        pieces = self._splitter.push(text)
         self.stopping = self._splitter.stopped
+        decided = self._splitter.decided
+        yield from self._events(pieces, self._scores.cut(decided) if self.stopping else self._scores.due(decided))
 
     @property
     def kept(self) -> int:
@@ -73,18 +83,23 @@ class Choice:
     def finish(self, done: Done) -> Iterator[Event]:
         """What was held back, and the ending."""
         if not self.stopping:
-            yield from self._events(self._splitter.push(self._decoder.flush()))
-            yield from self._events(self._splitter.finish())
-        reason: FinishReason = "stop" if self.stopping else done.reason
+            pieces = self._splitter.push(self._decoder.flush()) + self._splitter.finish()
+            stopped = self._splitter.stopped
+            yield from self._events(pieces, self._scores.cut(self._splitter.decided) if stopped else self._scores.rest())
+        reason: FinishReason = "stop" if self._splitter.stopped else done.reason
         if reason == "stop" and self._splitter.called:
             reason = "tool_calls"
         yield Finish(self.index, reason, done.usage)
 
-    def _events(self, pieces: list[Piece]) -> Iterator[Event]:
+    def _events(self, pieces: list[Piece], scores: tuple[Scored, ...]) -> Iterator[Event]:
+        """``scores`` go with the first text; where there is none (the tokens became a call, say), with an empty one."""
+        if scores and not any(isinstance(piece, Text) for piece in pieces):
+            yield Delta(self.index, "content", "", scores)
         for piece in pieces:
             match piece:
                 case Text(channel, text):
-                    yield Delta(self.index, channel, text)
+                    yield Delta(self.index, channel, text, scores)
+                    scores = ()
                 case CallStart(index, name):
                     yield CallDelta(self.index, index, "", id=self._call_id(index), name=name)
                 case CallArguments(index, fragment):
@@ -130,10 +145,11 @@ class NativeRun:
                 for event in choice.finish(message):
                     yield event
                 continue
-            for token in message.ids:
+            scores: Iterable[Score | None] = itertools.repeat(None) if message.scores is None else message.scores
+            for token, score in zip(message.ids, scores, strict=False):
                 if choice.stopping:
                     break
-                for event in choice.read(token):
+                for event in choice.read(token, score):
                     yield event
                 if choice.stopping:
                     self._abort(Abort(choice.submit.request, choice.kept))

@@ -3,7 +3,7 @@
 ``native`` (our own worker) and ``upstream`` (any OpenAI-compatible server) stand behind it, and a FakeEngine in tests.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from typing import Protocol
 
 import msgspec
@@ -55,10 +55,14 @@ class Run(Protocol):
 
 
 class Engine(Protocol):
-    """Order of calls: start once; prepare, admit, run per job; close once."""
+    """Order of calls: start once; prepare, admit, run per job; close once.
+
+    ``defaults`` are the sampling values of requests that do not say theirs, where they are not the page's.
+    """
 
     card: Card
     fingerprint: str
+    defaults: Mapping[str, float]
 
     async def start(self) -> None:
         """Return when requests can be served. Raises SetupError when they never will be."""

@@ -81,7 +81,9 @@ async def _ready(link: ApiEnd, watch: Watch) -> Ready:
 
 async def _end(process: asyncio.subprocess.Process) -> None:
     try:
-        await asyncio.wait_for(process.wait(), END_SECONDS)
+        # Not wait_for: before Python 3.12 it swallows a cancellation that comes just as the process ends.
+        async with asyncio.timeout(END_SECONDS):
+            await process.wait()
     except TimeoutError:
         process.kill()
         await process.wait()

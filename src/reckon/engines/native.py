@@ -10,14 +10,26 @@ import itertools
 import logging
 import time
 from collections import deque
+from collections.abc import Mapping
 from pathlib import Path
 
+import msgspec
+
 from reckon.catalog.card import Card
+from reckon.catalog.generation import sampling_defaults
 from reckon.config import Config
 from reckon.engines.answer import Choice, Gone, Message, NativeRun
 from reckon.engines.base import Health, Prepared
 from reckon.engines.child import Child, ChildDied, Watch
-from reckon.errors import ContextLengthExceeded, EngineUnavailable, QueueFull, SetupError, UnsupportedModel
+from reckon.engines.grammars import Grammars
+from reckon.errors import (
+    ContextLengthExceeded,
+    EngineUnavailable,
+    InvalidField,
+    InvalidRequest,
+    QueueFull,
+    SetupError,
+)
 from reckon.job import Job
 from reckon.link import Abort, Counters, Done, Failed, Launch, LinkClosed, Stepped, Submit, Tokens
 from reckon.text.template import ChatTemplate
@@ -41,13 +53,16 @@ class NativeEngine:
     def __init__(self, card: Card, directory: Path, config: Config, watch: Watch) -> None:
         self.card = card
         self.fingerprint = ""
+        self.defaults: Mapping[str, float] = sampling_defaults(directory) if config.sampling_defaults == "model" else {}
         self.context = card.context
         self.restarts = 0
         self._config = config
         self._watch = watch
         self._tokenizer = Tokenizer.from_directory(directory)
         self._stop_tokens: list[int] = []
+        self._vocab_size = 0
         self._template = ChatTemplate.from_directory(directory)
+        self._grammars = Grammars(directory)
         self._launch = _launch(directory, config)
         self._child: Child | None = None
         self._supervisor: asyncio.Task[None] | None = None
@@ -68,14 +83,27 @@ class NativeEngine:
         self._supervisor = asyncio.create_task(self._supervise())
 
     async def prepare(self, job: Job) -> Prepared:
-        size = sum(len(message.content or "") for message in job.messages)
-        prompt = await asyncio.to_thread(self._encode, job) if size >= LONG_TEXT else self._encode(job)
+        self._check_tokens(job)
+        if job.grammar is not None:
+            await self._grammars.check(job.grammar)
+        texts = [job.prompt or "", *(message.content or "" for message in job.messages)]
+        fewest = sum(map(self._tokenizer.fewest_tokens, texts))
+        if fewest >= self.context:
+            raise ContextLengthExceeded(
+                f"This model's maximum context length is {self.context} tokens, but this is at least {fewest} tokens.",
+                param="messages" if job.prompt is None else "prompt",
+            )
+        long = sum(map(len, texts)) >= LONG_TEXT
+        prompt = await asyncio.to_thread(self._encode, job) if long else self._encode(job)
+        param, verbs = ("messages", ("come", "leave")) if job.prompt is None else ("prompt", ("comes", "leaves"))
+        if not prompt:
+            raise InvalidRequest(f"{param} must come to at least one token.", param=param)
         room = self.context - len(prompt)
         if room < 1:
             raise ContextLengthExceeded(
                 f"This model's maximum context length is {self.context} tokens, "
-                f"but the messages come to {len(prompt)} tokens and leave no room for an answer.",
-                param="messages",
+                f"but the {param} {verbs[0]} to {len(prompt)} tokens and {verbs[1]} no room for an answer.",
+                param=param,
             )
         return Prepared(job, prompt, room if job.max_tokens is None else min(job.max_tokens, room))
 
@@ -131,19 +159,35 @@ class NativeEngine:
         if self._child is not None:
             await self._child.stop()
             self._child = None
+        await self._grammars.close()
         self._give_up("the server is shutting down")
 
+    def _check_tokens(self, job: Job) -> None:
+        """Raises InvalidField for a token id that the model does not have."""
+        for param, tokens in (("logit_bias", [token for token, _ in job.logit_bias]), ("stop_token_ids", job.stop_tokens)):
+            for token in tokens:
+                if not 0 <= token < self._vocab_size:
+                    raise InvalidField(
+                        f"{param} must name tokens from 0 to {self._vocab_size - 1}, for the vocabulary of {self.card.id} "
+                        f"has {self._vocab_size}; got {token}.",
+                        param=param,
+                    )
+
     def _encode(self, job: Job) -> list[int]:
-        return self._tokenizer.encode(self._template.render(job.messages, job.tools))
+        if job.prompt is not None:
+            return self._tokenizer.encode_text(job.prompt)
+        return self._tokenizer.encode(self._template.render(job.messages, job.tools, job.continues))
 
     def _submits(self, prepared: Prepared) -> list[Submit]:
         """One per choice; the others follow the first, which computes the prompt for all."""
         job = prepared.job
         numbers = [next(self._numbers) for _ in range(job.n)]
+        stop_tokens = sorted({*job.stop_tokens, *(() if job.ignore_eos else self._stop_tokens)})
+        bias, logprobs = sorted(dict(job.logit_bias).items()), -1 if job.logprobs is None else job.logprobs
         return [
             Submit(
-                number, prepared.prompt, job.sampling, prepared.max_tokens, self._stop_tokens, job.account, choice,
-                leader=numbers[0] if choice else None,
+                number, prepared.prompt, job.sampling, prepared.max_tokens, stop_tokens, job.account, choice,
+                leader=numbers[0] if choice else None, grammar=job.grammar, bias=bias, logprobs=logprobs,
             )
             for choice, number in enumerate(numbers)
         ]  # fmt: skip
@@ -177,14 +221,13 @@ class NativeEngine:
         while True:
             born = time.monotonic()
             await self._read_until_lost()
-            self.restarts += 1
             pause = 0.0 if time.monotonic() - born > STEADY_SECONDS else min(max(2 * pause, 0.1), LONGEST_PAUSE)
             self._settle_lost()
             while self._child is None:
                 await asyncio.sleep(pause)
                 try:
                     self._adopt(await Child.start(self._launch, lambda loading: None))
-                except (ChildDied, UnsupportedModel) as error:
+                except Exception as error:  # whatever it is, trying again is all there is to do
                     log.error("the worker of %s does not start: %s", self.card.id, error)
                     pause = min(max(2 * pause, 0.1), LONGEST_PAUSE)
                     self._give_up("the engine was lost and does not start again")
@@ -203,11 +246,11 @@ class NativeEngine:
                         self._counters = _sum(self._counted_before, message.counters)
                     elif isinstance(message, Tokens | Done | Failed):
                         self._deliver(message)
-        except LinkClosed:
-            log.error("the worker of %s (process %d) is gone", self.card.id, child.pid)
+        except (LinkClosed, msgspec.DecodeError) as error:
+            log.error("the worker of %s (process %d) is gone: %s", self.card.id, child.pid, error)
         finally:
             watchdog.cancel()
-        self._child = None
+        self._child, self.restarts = None, self.restarts + 1
         child.kill()
         await child.stop()
 
@@ -227,7 +270,7 @@ class NativeEngine:
         self._child = child
         self.fingerprint = child.ready.fingerprint
         self.context = min(self.card.context, child.ready.context)
-        self._stop_tokens = child.ready.stop_tokens
+        self._stop_tokens, self._vocab_size = child.ready.stop_tokens, child.ready.vocab_size
         self._pulse_time = time.monotonic()
         self._send(*(choice.again() for _, choice in self._open.values()))
 

@@ -65,6 +65,10 @@ class Pool:
         """What is served, by model id."""
         return {model: engine.card for model, engine in self._engines.items()}
 
+    def defaults(self) -> dict[str, Mapping[str, float]]:
+        """The models' own sampling defaults, where they are not the page's, by model id."""
+        return {model: engine.defaults for model, engine in self._engines.items()}
+
     def counters(self) -> dict[str, Counters]:
         """Token counts of the engines that keep them, by model id."""
         return {model: engine.counters() for model, engine in self._engines.items() if isinstance(engine, Counting)}

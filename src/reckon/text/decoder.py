@@ -14,6 +14,11 @@ class Decoder:
         self._bytes = text_bytes
         self._utf8 = codecs.getincrementaldecoder("utf-8")("replace")
 
+    @property
+    def holding(self) -> bool:
+        """Whether bytes of a character wait for the rest of it."""
+        return bool(self._utf8.getstate()[0])
+
     def push(self, token: int) -> str:
         """The text of one more token, without a character whose bytes are not all there. Invalid bytes become U+FFFD."""
         return self._utf8.decode(self._bytes(token))

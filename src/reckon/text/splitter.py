@@ -27,6 +27,18 @@ class Splitter:
         self._begun = 0
         self._space = ""  # white space that is dropped if a call follows
         self._behind_call = False  # nothing but white space since the last call
+        self._passed = 0  # characters that went into the search for stop strings or are in calls that are over
+        self._calling = 0  # characters of the call being read, its marker included
+
+    @property
+    def decided(self) -> int:
+        """How many of the characters pushed have met their fate: given, dropped, or in a call that has begun.
+
+        Once ``stopped`` it is where the stop string begins, and does not move any more.
+        """
+        if self._call is not None and self._call.state is not State.HEAD and not self.stopped:
+            return self._passed + self._calling
+        return self._passed - self._stops.held - len(self._space)
 
     def push(self, text: str) -> list[Piece]:
         """What is new and certain after ``text``. Nothing once ``stopped``: the stop string and all behind it are cut."""
@@ -64,6 +76,7 @@ class Splitter:
             self._marker = ""
             self._say(text[:at], pieces)
             self._call = CallReader(self._begun)
+            self._calling = len(OPEN)
             return text[at + len(OPEN) :]
         at = text.rfind(OPEN[0])
         if at < 0 or not OPEN.startswith(text[at:]):
@@ -75,6 +88,7 @@ class Splitter:
     def _inside(self, call: CallReader, text: str, pieces: list[Piece]) -> str | None:
         """More of a call. Returns the text behind it, or None while it goes on."""
         was_completed = call.completed
+        self._calling += len(text)
         found = call.push(text)
         if found and isinstance(found[0], CallStart):
             self._begin(pieces)
@@ -89,6 +103,7 @@ class Splitter:
                 return call.rest
             case State.OVER:
                 self._call = None
+                self._passed += self._calling - len(call.rest)
                 return call.rest
             case _:
                 return None
@@ -103,6 +118,7 @@ class Splitter:
     def _say(self, text: str, pieces: list[Piece]) -> None:
         """Content, through the search for stop strings."""
         if text and not self.stopped:
+            self._passed += len(text)
             self._show(self._stops.push(text), pieces)
             self._mind_stop(pieces)
 

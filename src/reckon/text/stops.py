@@ -59,6 +59,11 @@ class StopFinder:
         self._cut: int | None = None  # where the first whole stop string begins, counted from the start of _held
         self.stopped = False
 
+    @property
+    def held(self) -> int:
+        """Characters that were pushed and not given back; once ``stopped``, those from the stop string on."""
+        return len(self._held)
+
     def push(self, text: str) -> str:
         """The text that is certain to stand before any stop string; nothing once ``stopped``."""
         if self.stopped:

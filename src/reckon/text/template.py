@@ -63,7 +63,7 @@ class _Config(msgspec.Struct):
 
 
 class ChatTemplate:
-    """Renders conversations, always up to the point where the assistant begins to speak."""
+    """Renders conversations, up to the point where the assistant begins to speak or, asked to, goes on speaking."""
 
     def __init__(
         self, sources: dict[str, str], markers: Markers, variables: dict[str, str], clock: Clock = datetime.now
@@ -88,25 +88,31 @@ class ChatTemplate:
         except jinja2.TemplateSyntaxError as error:
             raise UnsupportedModel(f"the chat template of {directory} is not valid in line {error.lineno}: {error}") from None
 
-    def render(self, messages: Sequence[Message], tools: Sequence[Function] = ()) -> Rendered:
-        """The prompt of a conversation. Raises InvalidRequest in the template's own words when it refuses the messages,
-        and for a call's ``arguments`` that are no JSON object.
+    def render(self, messages: Sequence[Message], tools: Sequence[Function] = (), continues: bool = False) -> Rendered:
+        """The prompt of a conversation; with ``continues`` it ends where the content of the last message ends.
+
+        Raises InvalidRequest in the template's own words when it refuses the messages, for a call's ``arguments`` that are no
+        JSON object, and for a last message that cannot be continued.
         """
         arguments = [
             [_arguments(call, f"messages.{i}.tool_calls.{j}") for j, call in enumerate(message.tool_calls)]
             for i, message in enumerate(messages)
         ]
-        mark = choose_mark(_everything(messages, tools, arguments))
+        everything = _everything(messages, tools, arguments)
+        mark = choose_mark(everything)
+        end = choose_mark(everything + mark) if continues else ""
         try:
             turns = [self._turn(message, given, mark) for message, given in zip(messages, arguments, strict=True)]
+            if continues:
+                turns[-1:] = [_open_ended(messages, turns, end)]
             offered = [{"type": "function", "function": self._client(_present(tool), mark)} for tool in tools]
             text = self._source(offered).render(
-                messages=turns, tools=offered or None, documents=None, add_generation_prompt=True, **self._variables
+                messages=turns, tools=offered or None, documents=None, add_generation_prompt=not continues, **self._variables
             )
         except REFUSALS as error:
             reason = f"The model's chat template cannot render these messages: {error}"
-            raise InvalidRequest(reason.replace(mark, ""), param="messages") from None
-        return self._markers.split(text, mark)
+            raise InvalidRequest(reason.replace(mark, "").replace(end, ""), param="messages") from None
+        return self._markers.split(_cut(text, end) if continues else text, mark)
 
     def _source(self, tools: list[Any]) -> jinja2.Template:
         name = "tool_use" if tools and "tool_use" in self._templates else "default"
@@ -132,6 +138,22 @@ class ChatTemplate:
 
     def _client(self, value: object, mark: str) -> object:
         return self._markers.protect(value, mark)
+
+
+def _open_ended(messages: Sequence[Message], turns: list[dict[str, object]], end: str) -> dict[str, object]:
+    """The last turn with ``end`` behind its content, by which its place is found in the rendered text."""
+    if not messages or messages[-1].role != "assistant" or messages[-1].content is None:
+        raise InvalidRequest("Only an assistant's last message with content can be continued.", param="messages")
+    return turns[-1] | {"content": f"{turns[-1]['content']}{end} "}
+
+
+def _cut(text: str, end: str) -> str:
+    """All before ``end``. Where the template trimmed the blank behind it, it would have trimmed those before it as well."""
+    at = text.rfind(end)
+    if at < 0:
+        reason = "The model's chat template does not show the end of the last message, so it cannot be continued."
+        raise InvalidRequest(reason, param="messages")
+    return text[:at] if text.startswith(end + " ", at) else text[:at].rstrip()
 
 
 def _arguments(call: Call, place: str) -> dict[str, object]:

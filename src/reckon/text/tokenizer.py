@@ -50,6 +50,10 @@ class _File(msgspec.Struct):
     decoder: Any = None
 
 
+NFC_SHRINKS = 3
+"""Composing characters makes a text at most so many times shorter in UTF-8 (a Hangul syllable of three letters)."""
+
+
 class Tokenizer:
     """``vocab_size`` is one more than the highest id; a model may have further, unused rows. ``special_ids`` have no text."""
 
@@ -60,6 +64,7 @@ class Tokenizer:
         self.special_ids = frozenset(token.id for token in added if token.special)
         self._bytes = pieces | {token.id: token.content.encode() for token in added}
         self.vocab_size = 1 + max(self._bytes)
+        self._longest = max(map(len, self._bytes.values()))
 
     @classmethod
     def from_directory(cls, directory: Path) -> "Tokenizer":
@@ -90,6 +95,10 @@ class Tokenizer:
     def encode_text(self, text: str) -> list[int]:
         """The ids of plain text: added tokens are not looked for, nothing is put before or after."""
         return self._plain.encode(text, add_special_tokens=False).ids
+
+    def fewest_tokens(self, text: str) -> int:
+        """A number of tokens that ``text`` cannot come below, without encoding it: refusing a huge prompt must cost little."""
+        return len(text.encode("utf-8", "replace")) // (NFC_SHRINKS * self._longest)
 
     def token_bytes(self, token: int) -> bytes:
         """The bytes a token stands for, a special token's name included; none for an id without a token (unused rows)."""

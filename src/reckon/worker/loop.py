@@ -30,6 +30,7 @@ from reckon.link import (
 from reckon.models.arch import read_arch, read_generation
 from reckon.models.weights import Weights
 from reckon.worker.blocks import Blocks
+from reckon.worker.grammar import Grammars
 from reckon.worker.runner import Runner
 from reckon.worker.scheduler import Plan, Scheduler
 
@@ -75,9 +76,16 @@ def start(launch: Launch, link: WorkerEnd) -> tuple[Runner, Ready, Scheduler]:
     fingerprint = f"reckon-{reckon.__version__}-{device.numeric_path.replace('/', '-')}-{weights.digest}"
     weights.close()
     stop_tokens = list(read_generation(directory).eos_token_ids)
+    progress("grammars", 0, 1)
+    grammars = Grammars(directory, stop_tokens, arch.vocab_size)
+    grammars.load()
+    progress("grammars", 1, 1)
     phases = {phase: round(taken, 3) for phase, taken in seconds.items()}
-    ready = Ready(device.numeric_path, fingerprint, room.context, stop_tokens, room.blocks * BLOCK_SIZE, room.bytes, phases)
-    return runner, ready, Scheduler(Blocks(room.blocks), launch.step_tokens, launch.max_sequences)
+    ready = Ready(
+        device.numeric_path, fingerprint, room.context, stop_tokens, room.blocks * BLOCK_SIZE, room.bytes, phases,
+        arch.vocab_size,
+    )  # fmt: skip
+    return runner, ready, Scheduler(Blocks(room.blocks), launch.step_tokens, launch.max_sequences, grammars.of)
 
 
 class Loop:
@@ -117,11 +125,11 @@ class Loop:
         plan = self._scheduler.schedule()
         self._steps += 1
         try:
-            tokens = self._runner.run(plan)
+            picks = self._runner.run(plan)
         except Exception:
             log.exception("step %d failed; its %d sequences run one by one", self._steps, len(plan.pieces))
             return self._one_by_one(plan)
-        return self._scheduler.advance(plan, tokens)
+        return self._scheduler.advance(plan, picks)
 
     def _one_by_one(self, plan: Plan) -> list[FromWorker]:
         """Find out whose fault it was. Rows are independent, so the innocent get the tokens they would have got."""
@@ -130,13 +138,13 @@ class Loop:
             # Nobody can say whether the failed step got as far as clearing the new blocks.
             single = Plan([piece], [block for block in plan.new_blocks if block in piece.sequence.table])
             try:
-                tokens = self._runner.run(single)
+                picks = self._runner.run(single)
             except Exception:
                 log.exception("request %d failed alone", piece.sequence.request)
                 self._scheduler.fail(piece.sequence)
                 out.append(Failed(piece.sequence.request, "the engine could not compute this request"))
             else:
-                out += self._scheduler.advance(single, tokens)
+                out += self._scheduler.advance(single, picks)
         return out
 
     def _pulse(self) -> Stepped:

@@ -7,14 +7,16 @@ from collections.abc import Sequence as Items
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from reckon.devices.base import Device, Progress
-from reckon.devices.batch import BLOCK_SIZE, Batch, SamplingRows
+from reckon.devices.batch import BLOCK_SIZE, Batch, Sampled, SamplingRows
 from reckon.devices.philox import uniform
 from reckon.errors import UnsupportedModel
 from reckon.models.arch import Arch
 from reckon.models.weights import Weights
 from reckon.worker.scheduler import Piece, Plan
+from reckon.worker.sequence import Pick, Sequence, why_broken
 
 SHARE = 0.5
 """Of the memory that is free after loading, this much is offered to the KV cache when nobody says otherwise."""
@@ -29,9 +31,21 @@ class Room:
     context: int
 
 
+@dataclass(frozen=True, slots=True)
+class Masks:
+    """What grammars allow the sampled rows of a step, as SamplingRows has it. ``broken`` says by row which grammar failed."""
+
+    words: NDArray[np.uint32]  # [G, ceil(vocab / 32)]
+    rows: NDArray[np.int32]  # [R]
+    broken: list[str]  # R of them, "" where nothing is
+
+
 class Runner:
-    def __init__(self, device: Device) -> None:
+    """``vocab_size`` is the width of masks; ``load`` finds it in the model."""
+
+    def __init__(self, device: Device, vocab_size: int = 0) -> None:
         self._device = device
+        self._vocab_size = vocab_size
 
     def load(self, arch: Arch, weights: Weights, progress: Progress) -> None:
         """Raises UnsupportedModel when a tensor is missing or the weights are larger than the memory that is free."""
@@ -41,6 +55,7 @@ class Runner:
             needs, has = weights.total_bytes / 1e9, free / 1e9
             raise UnsupportedModel(f"the weights take {needs:.1f} GB and {self._device.name} has {has:.1f} GB free")
         self._device.load(arch, weights, progress)
+        self._vocab_size = arch.vocab_size
 
     def allocate(self, arch: Arch, kv_bytes: int, context: int, max_sequences: int) -> Room:
         """Make the KV blocks: as many as ``kv_bytes`` holds (0: a share of what is free), and no more than can be used.
@@ -59,16 +74,45 @@ class Runner:
             raise UnsupportedModel(f"no memory for the KV cache: {error}") from None
         return Room(blocks, blocks * size, min(context, blocks * BLOCK_SIZE))
 
-    def run(self, plan: Plan) -> list[int]:
-        """Compute a plan; one token for each piece that samples."""
-        tokens: list[int] = self._device.step(make_batch(plan)).tolist()
-        return tokens
+    def run(self, plan: Plan) -> list[Pick]:
+        """Compute a plan; one Pick for each piece that samples. A grammar that breaks costs its own answer only."""
+        sequences = [piece.sequence for piece in plan.pieces if piece.samples]
+        masks = make_masks(sequences, self._vocab_size)
+        return _picks(sequences, self._device.step(make_batch(plan, masks)), masks.broken)
 
     def close(self) -> None:
         self._device.close()
 
 
-def make_batch(plan: Plan) -> Batch:
+def make_masks(sequences: Items[Sequence], vocab_size: int) -> Masks:
+    """Ask each matcher what may come next."""
+    words = np.zeros((sum(sequence.matcher is not None for sequence in sequences), -(-vocab_size // 32)), np.uint32)
+    rows, broken, used = np.full(len(sequences), -1, np.int32), [""] * len(sequences), 0
+    for row, sequence in enumerate(sequences):
+        if sequence.matcher is None:
+            continue
+        try:
+            sequence.matcher.allow(words[used])
+        except Exception as error:  # whatever it throws, the others of this step go on
+            broken[row] = why_broken(error, sequence.request)
+        else:
+            rows[row] = used
+        used += 1
+    return Masks(words, rows, broken)
+
+
+def _picks(sequences: Items[Sequence], sampled: Sampled, broken: list[str]) -> list[Pick]:
+    picks = []
+    for row, (sequence, token) in enumerate(zip(sequences, sampled.tokens.tolist(), strict=True)):
+        score = None
+        if sequence.logprobs >= 0:
+            tops = zip(sampled.top_tokens[row].tolist(), sampled.top_logprobs[row].tolist(), strict=True)
+            score = float(sampled.logprobs[row]), [pair for pair in tops if pair[0] >= 0]
+        picks.append(Pick(token, score, broken[row]))
+    return picks
+
+
+def make_batch(plan: Plan, masks: Masks) -> Batch:
     """The arrays of a step. A piece's rows are neighbours; its last row is sampled if it reaches the end."""
     pieces = plan.pieces
     counts = np.array([piece.count for piece in pieces], np.int32)
@@ -84,11 +128,11 @@ def make_batch(plan: Plan) -> Batch:
         block_tables=tables,
         new_blocks=np.array(plan.new_blocks, np.int32),
         sample_rows=ends[samples] - 1,
-        sampling=_sampling_rows([piece for piece in pieces if piece.samples]),
+        sampling=_sampling_rows([piece for piece in pieces if piece.samples], masks),
     )
 
 
-def _sampling_rows(pieces: Items[Piece]) -> SamplingRows:
+def _sampling_rows(pieces: Items[Piece], masks: Masks) -> SamplingRows:
     """How each sampled piece's token is picked. The random number is keyed by where the new token will stand."""
     sequences = [piece.sequence for piece in pieces]
     samplings = [sequence.sampling for sequence in sequences]
@@ -109,4 +153,10 @@ def _sampling_rows(pieces: Items[Piece]) -> SamplingRows:
         penalty_offsets=np.cumsum([0, *lengths], dtype=np.int32),
         penalty_tokens=np.concatenate([*(history.tokens for history in histories), np.zeros(0, np.int32)]),
         penalty_counts=np.concatenate([*(history.counts for history in histories), np.zeros(0, np.int32)]),
+        bias_offsets=np.cumsum([0, *(len(sequence.bias_tokens) for sequence in sequences)], dtype=np.int32),
+        bias_tokens=np.concatenate([*(sequence.bias_tokens for sequence in sequences), np.zeros(0, np.int32)]),
+        bias_values=np.concatenate([*(sequence.bias_values for sequence in sequences), np.zeros(0, np.float32)]),
+        masks=masks.words,
+        mask_rows=masks.rows,
+        logprobs=np.array([sequence.logprobs for sequence in sequences], np.int32),
     )

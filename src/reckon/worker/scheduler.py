@@ -12,7 +12,7 @@ from reckon.devices.batch import BLOCK_SIZE
 from reckon.job import Usage
 from reckon.link import Abort, Counters, Done, Failed, FromWorker, Submit, Tokens
 from reckon.worker.blocks import Blocks
-from reckon.worker.sequence import Sequence
+from reckon.worker.sequence import MatcherMaker, Pick, Sequence, no_matcher, why_broken
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +38,9 @@ class Plan:
 
 
 class Scheduler:
-    def __init__(self, blocks: Blocks, step_tokens: int, max_sequences: int) -> None:
+    def __init__(self, blocks: Blocks, step_tokens: int, max_sequences: int, make_matcher: MatcherMaker = no_matcher) -> None:
         self.blocks = blocks
+        self._make_matcher = make_matcher
         self.counters = Counters()
         self._step_tokens = max(step_tokens, max_sequences)
         self._max_sequences = max_sequences
@@ -64,11 +65,16 @@ class Scheduler:
 
         A worker that was started again may have found less memory than the one that the answer was cut to fit.
         """
-        sequence = Sequence.of(submit)
+        try:
+            sequence = Sequence.of(submit, self._make_matcher)
+        except Exception as error:  # a grammar's fault is its owner's alone, whatever it throws
+            return [Failed(submit.request, why_broken(error, submit.request))]
         most = self.blocks.count * BLOCK_SIZE
         if not 0 < sequence.prompt_length < most:
             return [Failed(submit.request, f"the prompt has {sequence.prompt_length} tokens; it must have 1 to {most - 1}")]
         sequence.max_tokens = min(sequence.max_tokens, most - sequence.prompt_length)
+        if sequence.complete:  # its last worker died between the last token and the end
+            return [self._done(sequence, "stop", sequence.usage())]
         if sequence.generated >= sequence.max_tokens:
             return [self._done(sequence, "length", sequence.usage())]
         leader = submit.leader
@@ -97,10 +103,10 @@ class Scheduler:
             budget -= self._add(plan, sequence, min(sequence.missing, budget))
         return plan
 
-    def advance(self, plan: Plan, tokens: list[int]) -> list[FromWorker]:
-        """Take a computed step in: ``tokens`` has one for each piece that samples. Returns what the API has to know."""
+    def advance(self, plan: Plan, picks: list[Pick]) -> list[FromWorker]:
+        """Take a computed step in: ``picks`` has one for each piece that samples. Returns what the API has to know."""
         out: list[FromWorker] = []
-        picked = iter(tokens)
+        picked = iter(picks)
         for piece in plan.pieces:
             sequence = piece.sequence
             sequence.computed = piece.start + piece.count
@@ -120,12 +126,17 @@ class Scheduler:
         """Raise RuntimeError when a block is lost, held twice or held by nobody."""
         self.blocks.check([sequence.table for sequence in self._running.values()])
 
-    def _append(self, sequence: Sequence, token: int) -> list[FromWorker]:
-        sequence.append(token)
-        if token in sequence.stop_tokens:
+    def _append(self, sequence: Sequence, pick: Pick) -> list[FromWorker]:
+        broken = pick.broken or _take(sequence, pick.token)
+        if broken:
+            self._remove(sequence)
+            return [Failed(sequence.request, broken)]
+        if pick.token in sequence.stop_tokens:
             return self._finish(sequence, "stop")
-        out: list[FromWorker] = [Tokens(sequence.request, [token])]
-        if sequence.generated >= sequence.max_tokens:
+        out: list[FromWorker] = [Tokens(sequence.request, [pick.token], None if pick.score is None else [pick.score])]
+        if sequence.complete:
+            out += self._finish(sequence, "stop")
+        elif sequence.generated >= sequence.max_tokens:
             out += self._finish(sequence, "length")
         return out
 
@@ -207,3 +218,12 @@ class Scheduler:
     @staticmethod
     def _blocks_for(tokens: int) -> int:
         return -(-tokens // BLOCK_SIZE)
+
+
+def _take(sequence: Sequence, token: int) -> str:
+    """Append the token. Returns why it could not be, if the grammar broke over it: other answers go on."""
+    try:
+        sequence.append(token)
+    except Exception as error:
+        return why_broken(error, sequence.request)
+    return ""

@@ -1,12 +1,54 @@
 """One answer inside the worker: its tokens, how far they are computed, and the blocks they live in. Knows no other answer."""
 
+import logging
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from reckon.job import Sampling, Usage
-from reckon.link import Submit
+from reckon.link import Score, Submit
+
+log = logging.getLogger(__name__)
+
+
+class Matcher(Protocol):
+    """Where an answer stands in its grammar. Both raise ValueError, in words for the owner, when the grammar broke."""
+
+    def allow(self, mask: NDArray[np.uint32]) -> None:
+        """Write which tokens may come next, one bit per token from the lowest, into ``mask``, [ceil(vocab / 32)] zeros."""
+
+    def take(self, token: int) -> bool:
+        """The token was picked. True when the answer is complete: nothing but its end may follow."""
+
+
+MatcherMaker: TypeAlias = Callable[[Submit], Matcher | None]
+"""The matcher of a request at the beginning of its answer, None without a grammar. Raises ValueError like a Matcher."""
+
+
+def no_matcher(submit: Submit) -> None:
+    """For a worker that is never asked for a grammar, such as a benchmark's. Raises ValueError when it is."""
+    if submit.grammar is not None:
+        raise ValueError("this engine has no grammars")
+
+
+def why_broken(error: Exception, request: int) -> str:
+    """What its owner is told when a matcher raised. Anything but a ValueError is our defect, and logged as one."""
+    if isinstance(error, ValueError):
+        return str(error) or "the answer left its grammar"
+    log.error("the grammar of request %d failed", request, exc_info=error)
+    return "the engine could not follow the grammar of this request"
+
+
+@dataclass(frozen=True, slots=True)
+class Pick:
+    """What a step found for one sequence: its next token, with a score where asked for; or, in ``broken``, why none."""
+
+    token: int
+    score: Score | None = None
+    broken: str = ""
 
 
 class History:
@@ -50,9 +92,21 @@ class Sequence:
     admitted: bool = False
     """Whether work was ever done for it, here or in an earlier worker: only then is there something to charge."""
     history: History | None = None
+    bias_tokens: NDArray[np.int32] = field(default_factory=lambda: np.zeros(0, np.int32))
+    bias_values: NDArray[np.float32] = field(default_factory=lambda: np.zeros(0, np.float32))
+    logprobs: int = -1
+    matcher: Matcher | None = None
+    complete: bool = False
+    """Whether the matcher has said that only the end may follow."""
 
     @classmethod
-    def of(cls, submit: Submit) -> "Sequence":
+    def of(cls, submit: Submit, make_matcher: MatcherMaker = no_matcher) -> "Sequence":
+        """Raises ValueError when the grammar cannot be followed, or not along the tokens that are there already."""
+        matcher = make_matcher(submit)
+        complete = False
+        if matcher is not None:
+            for token in submit.generated:
+                complete = matcher.take(token)
         sampling = submit.sampling
         penalised = sampling.repetition_penalty != 1 or sampling.presence_penalty != 0 or sampling.frequency_penalty != 0
         return cls(
@@ -67,6 +121,11 @@ class Sequence:
             leader=submit.leader,
             admitted=bool(submit.generated),
             history=History(submit.prompt, submit.generated) if penalised else None,
+            bias_tokens=np.array([token for token, _ in submit.bias], np.int32),
+            bias_values=np.array([value for _, value in submit.bias], np.float32),
+            logprobs=submit.logprobs,
+            matcher=matcher,
+            complete=complete,
         )
 
     @property
@@ -79,6 +138,12 @@ class Sequence:
         return len(self.tokens) - self.prompt_length
 
     def append(self, token: int) -> None:
+        """Take the next token. Raises ValueError when the matcher does; the token is not there then.
+
+        A stop token ends the answer and is no part of what the grammar sees.
+        """
+        if self.matcher is not None and token not in self.stop_tokens:
+            self.complete = self.matcher.take(token)
         self.tokens.append(token)
         if self.history is not None:
             self.history.add(token)

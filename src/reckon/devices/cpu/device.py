@@ -9,18 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reckon.devices.base import Progress
-from reckon.devices.batch import Batch, SamplingRows
+from reckon.devices.batch import Batch, Sampled, SamplingRows
 from reckon.devices.cpu import isa as sets
 from reckon.devices.cpu.layout import KV, Shape, kv_block_elements, pack, padded, shape_of
-from reckon.devices.cpu.sampling import Choice, make_choice
+from reckon.devices.cpu.sampling import Choice, make_choice, make_room, make_scratch
 from reckon.devices.cpu.step import GROUP_ITEMS, Rows, Work, make_work, phases, step
 from reckon.devices.cpu.team import Team
 from reckon.devices.memory import available_bytes
 from reckon.models.arch import Arch
 from reckon.models.weights import Weights
-
-MASSES = 2048
-"""Buckets of the sampler's radix select: its widest digit has 11 bits."""
 
 
 class CpuDevice:
@@ -38,10 +35,7 @@ class CpuDevice:
         self._shape: Shape = shape_of(arch)
         self._packed = pack(arch, weights, progress)
         self._team = Team(self._threads, phases(arch.layers))
-        vocab = padded(arch.vocab_size)
-        self._weights = np.zeros((self._threads, vocab), np.float32)
-        self._candidates = np.zeros((self._threads, vocab), np.int32)
-        self._masses = np.zeros((self._threads, MASSES), np.float64)
+        self._scratch = make_scratch(self._threads, padded(arch.vocab_size))
         self._work = make_work(self._shape, rows=1, sampled=1, threads=self._threads)
         self.allocate(1)
         self._compile(progress)
@@ -64,25 +58,26 @@ class CpuDevice:
         self._run(batch, _NO_SAMPLING)
         return self._work.logits[: batch.sample_rows.size, : self._arch.vocab_size]
 
-    def step(self, batch: Batch) -> NDArray[np.int32]:
-        self._run(batch, batch.sampling)
-        return self._work.tokens[: batch.sample_rows.size].copy()
+    def step(self, batch: Batch) -> Sampled:
+        return self._run(batch, batch.sampling)
 
     def close(self) -> None:
         self._team.close()
-        del self._packed, self._kv, self._work, self._weights, self._candidates, self._masses
+        del self._packed, self._kv, self._work, self._scratch
 
-    def _run(self, batch: Batch, sampling: SamplingRows) -> None:
+    def _run(self, batch: Batch, sampling: SamplingRows) -> Sampled:
         rows = Rows(
             batch.tokens, batch.positions, batch.sequences, batch.block_tables, batch.new_blocks,
             _groups(batch.sequences, self._shape.heads // self._shape.kv_heads), batch.sample_rows,
         )  # fmt: skip
         work = self._fitting(batch.tokens.size, batch.sample_rows.size)
-        choice: Choice = make_choice(sampling, self._weights, self._candidates, self._masses)
+        room = make_room(sampling)
+        choice: Choice = make_choice(sampling, room, self._scratch)
         team, shared = self._team, self._team.shared
         team.run(
             lambda rank: step(self._isa, rank, team.threads, shared, self._shape, self._packed, self._kv, work, rows, choice)
         )
+        return room
 
     def _fitting(self, rows: int, sampled: int) -> Work:
         """Buffers of at least this size: they grow to the largest batch and stay."""
@@ -110,8 +105,9 @@ def _groups(sequences: NDArray[np.int32], heads: int) -> NDArray[np.int32]:
     return np.array(pieces, np.int32)
 
 
-_FLOATS, _INTS = np.zeros(0, np.float32), np.zeros(0, np.int32)
+_FLOATS, _INTS, _START = np.zeros(0, np.float32), np.zeros(0, np.int32), np.zeros(1, np.int32)
 _NO_SAMPLING = SamplingRows(
-    _FLOATS, _INTS, _FLOATS, _FLOATS, _FLOATS, _FLOATS, _FLOATS, np.zeros(0, np.float64), np.zeros(1, np.int32), _INTS, _INTS
-)
+    _FLOATS, _INTS, _FLOATS, _FLOATS, _FLOATS, _FLOATS, _FLOATS, np.zeros(0, np.float64), _START, _INTS, _INTS,
+    _START, _INTS, _FLOATS, np.zeros((0, 0), np.uint32), _INTS, _INTS,
+)  # fmt: skip
 """No row is sampled: the step stops at the logits."""

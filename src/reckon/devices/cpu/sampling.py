@@ -1,18 +1,19 @@
-"""The sampler of the compiled step: one row of logits to one token. The definition it follows is devices/sampling.py.
+"""The sampler of the compiled step: one row of logits to one token and its score. The definition is devices/sampling.py.
 
 Tokens are ranked by an integer that orders as their logit does, so that a NaN has a place (the last) instead of poisoning
 every comparison. Kept sets come from a radix select over these ranks: no sort of the vocabulary.
 """
 
+import math
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from reckon.devices.batch import SamplingRows
+from reckon.devices.batch import Sampled, SamplingRows
 from reckon.devices.cpu.compile import kernel
 from reckon.devices.cpu.intrinsics import PANEL, float_bits
-from reckon.devices.cpu.kernels import LOG2_E, exp2
+from reckon.devices.cpu.kernels import LOG2_E, NEVER, exp2
 
 INFINITE = np.int32(0x7F800000)
 """The rank of +inf; NaNs of either sign lie outside the two infinities."""
@@ -21,10 +22,16 @@ LOWEST = np.int32(-0x7F800001)
 RADIX = ((21, 11), (10, 11), (0, 10))
 """Shift and width of the digits of a rank, from the top."""
 STEEPEST = np.float32(1e30)
+MASSES = 2048
+"""Buckets of the radix select: its widest digit has 11 bits."""
+ALL = np.uint32(0xFFFFFFFF)
 
 
 class Choice(NamedTuple):
-    """``SamplingRows`` and scratch, as the compiled step takes them. R rows, V' = vocabulary in whole panels."""
+    """``SamplingRows``, room for what is found, and scratch, as the compiled step takes them.
+
+    R rows, V' = vocabulary in whole panels, K alternatives.
+    """
 
     temperature: NDArray[np.float32]
     top_k: NDArray[np.int32]
@@ -37,18 +44,49 @@ class Choice(NamedTuple):
     penalty_offsets: NDArray[np.int32]
     penalty_tokens: NDArray[np.int32]
     penalty_counts: NDArray[np.int32]
+    bias_offsets: NDArray[np.int32]
+    bias_tokens: NDArray[np.int32]
+    bias_values: NDArray[np.float32]
+    masks: NDArray[np.uint32]
+    mask_rows: NDArray[np.int32]
+    asked: NDArray[np.int32]  # [R]: SamplingRows.logprobs
+    tokens: NDArray[np.int32]  # [R]; this and the next three: Sampled
+    logprobs: NDArray[np.float32]
+    top_tokens: NDArray[np.int32]
+    top_logprobs: NDArray[np.float32]
     weights: NDArray[np.float32]  # [threads, V']
+    original: NDArray[np.float32]  # [threads, V']: the logits before anything changed them
     candidates: NDArray[np.int32]  # [threads, V']
-    masses: NDArray[np.float64]  # [threads, 2048]
+    masses: NDArray[np.float64]  # [threads, MASSES]
 
 
-def make_choice(
-    rows: SamplingRows, weights: NDArray[np.float32], candidates: NDArray[np.int32], masses: NDArray[np.float64]
-) -> Choice:
+class Scratch(NamedTuple):
+    """Each thread's own memory while it samples a row."""
+
+    weights: NDArray[np.float32]  # [threads, V']
+    original: NDArray[np.float32]  # [threads, V']
+    candidates: NDArray[np.int32]  # [threads, V']
+    masses: NDArray[np.float64]  # [threads, MASSES]
+
+
+def make_scratch(threads: int, vocab: int) -> Scratch:
+    floats = np.zeros((2, threads, vocab), np.float32)
+    return Scratch(floats[0], floats[1], np.zeros((threads, vocab), np.int32), np.zeros((threads, MASSES), np.float64))
+
+
+def make_choice(rows: SamplingRows, room: Sampled, scratch: Scratch) -> Choice:
     return Choice(
         rows.temperature, rows.top_k, rows.top_p, rows.min_p, rows.presence, rows.frequency, rows.repetition, rows.uniform,
-        rows.penalty_offsets, rows.penalty_tokens, rows.penalty_counts, weights, candidates, masses,
+        rows.penalty_offsets, rows.penalty_tokens, rows.penalty_counts, rows.bias_offsets, rows.bias_tokens, rows.bias_values,
+        rows.masks, rows.mask_rows, rows.logprobs, room.tokens, room.logprobs, room.top_tokens, room.top_logprobs, *scratch,
     )  # fmt: skip
+
+
+def make_room(rows: SamplingRows) -> Sampled:
+    """Where the step writes what it picks; what no row asks for stays as it is here."""
+    count, most = rows.logprobs.size, max(0, int(rows.logprobs.max(initial=0)))
+    own, tops = np.full(count, np.nan, np.float32), np.full((count, most), np.nan, np.float32)
+    return Sampled(np.zeros(count, np.int32), own, np.full((count, most), -1, np.int32), tops)
 
 
 @kernel(inline=True)
@@ -74,6 +112,12 @@ def _best(logits: NDArray[np.float32]) -> int:
     while _rank(logits[where]) != best:
         where += 1
     return where
+
+
+@kernel()
+def _bias(logits: NDArray[np.float32], row: int, choice: Choice) -> None:
+    for i in range(choice.bias_offsets[row], choice.bias_offsets[row + 1]):
+        logits[choice.bias_tokens[i]] += choice.bias_values[i]
 
 
 @kernel()
@@ -200,13 +244,95 @@ def _draw(weights: NDArray[np.float32], sums: NDArray[np.float64], uniform: np.f
 
 
 @kernel()
-def pick(logits: NDArray[np.float32], row: int, rank: int, choice: Choice) -> int:
-    """The token of a row [vocab]; 0 when no logit is finite. ``logits`` are penalised in place, ``rank`` is the thread's."""
-    _penalise(logits, row, choice)
+def _forbid(logits: NDArray[np.float32], mask: NDArray[np.uint32]) -> None:
+    """Take out what the mask does not allow, a word at a time."""
+    for start in range(0, logits.size, 32):
+        word = mask[start // 32]
+        if word == ALL:
+            continue
+        for i in range(start, min(start + 32, logits.size)):
+            if (word >> np.uint32(i - start)) & np.uint32(1) == 0:
+                logits[i] = NEVER
+
+
+@kernel()
+def _lowest_allowed(vocab: int, row: int, choice: Choice) -> int:
+    """What is picked when no allowed logit is finite; 0 if nothing is allowed."""
+    if choice.mask_rows[row] < 0:
+        return 0
+    mask = choice.masks[choice.mask_rows[row]]
+    for i in range(vocab):
+        if (mask[i // 32] >> np.uint32(i % 32)) & np.uint32(1) != 0:
+            return i
+    return 0
+
+
+@kernel()
+def _score(logits: NDArray[np.float32], row: int, choice: Choice) -> None:
+    """Log probabilities of the picked token and of the likeliest, from the model's own ``logits`` [vocab].
+
+    The sum is one accumulator in the order of ids, so that its bits are the row's alone.
+    """
     best = _best(logits)
+    if best < 0:
+        choice.logprobs[row] = NEVER
+        return
+    top, total = logits[best], 0.0
+    for i in range(logits.size):
+        if _rank(logits[i]) > LOWEST:
+            total += np.float64(exp2((logits[i] - top) * LOG2_E))
+    norm = np.float64(top) + math.log(total)
+    own = logits[choice.tokens[row]]
+    choice.logprobs[row] = np.float32(np.float64(own) - norm) if _rank(own) > LOWEST else NEVER
+    count = _likeliest(logits, choice.asked[row], choice.top_tokens[row])
+    for place in range(count):
+        choice.top_logprobs[row, place] = np.float32(np.float64(logits[choice.top_tokens[row, place]]) - norm)
+
+
+@kernel()
+def _likeliest(logits: NDArray[np.float32], most: int, out: NDArray[np.int32]) -> int:
+    """Write the ids of the ``most`` largest finite logits into ``out``, best first; returns how many there are."""
+    count, least = 0, LOWEST
+    for i in range(logits.size):
+        rank = _rank(logits[i])
+        if rank == LOWEST or most == 0 or (count == most and rank <= least):
+            continue
+        count = min(count + 1, most)
+        place = count - 1
+        while place > 0 and _rank(logits[out[place - 1]]) < rank:
+            out[place] = out[place - 1]
+            place -= 1
+        out[place] = i
+        least = _rank(logits[out[count - 1]])
+    return count
+
+
+@kernel()
+def pick(logits: NDArray[np.float32], row: int, rank: int, choice: Choice) -> None:
+    """Leave a row's token, and its score if it asks for one, in ``choice``. ``logits`` [vocab] are changed in place."""
+    if choice.asked[row] < 0:
+        choice.tokens[row] = _token(logits, row, rank, choice)
+        return
+    original = choice.original[rank, : logits.size]
+    for i in range(logits.size):
+        original[i] = logits[i]
+    choice.tokens[row] = _token(logits, row, rank, choice)
+    _score(original, row, choice)
+
+
+@kernel()
+def _token(logits: NDArray[np.float32], row: int, rank: int, choice: Choice) -> int:
+    """The token of a row; ``rank`` is the thread's."""
+    _bias(logits, row, choice)
+    _penalise(logits, row, choice)
+    if choice.mask_rows[row] >= 0:
+        _forbid(logits, choice.masks[choice.mask_rows[row]])
+    best = _best(logits)
+    if best < 0:
+        return _lowest_allowed(logits.size, row, choice)
     temperature = choice.temperature[row]
-    if best < 0 or temperature == 0:
-        return max(best, 0)
+    if temperature == 0:
+        return best
     weights, candidates, masses = choice.weights[rank], choice.candidates[rank], choice.masses[rank]
     _weigh(logits, logits[best], temperature, weights)
     if choice.top_k[row] > 0:

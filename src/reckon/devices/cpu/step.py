@@ -38,7 +38,6 @@ class Work(NamedTuple):
     active: NDArray[np.uint16]  # [T, I'] bf16: after SwiGLU
     last: NDArray[np.uint16]  # [R, H] bf16
     logits: NDArray[np.float32]  # [R, V']
-    tokens: NDArray[np.int32]  # [R]
     scores: NDArray[np.float32]  # [threads, items, PANEL]; this and the next four: Attention per thread
     weights: NDArray[np.uint16]
     sums: NDArray[np.float32]
@@ -74,7 +73,6 @@ def make_work(shape: Shape, rows: int, sampled: int, threads: int) -> Work:
         active=np.zeros((rows, padded(shape.intermediate)), np.uint16),
         last=np.zeros((sampled, shape.hidden), np.uint16),
         logits=np.zeros((sampled, padded(shape.vocab)), np.float32),
-        tokens=np.zeros(sampled, np.int32),
         scores=np.zeros((threads, items, PANEL), np.float32),
         weights=np.zeros((threads, items, PANEL), np.uint16),
         sums=np.zeros((threads, items, width), np.float32),
@@ -207,7 +205,7 @@ def _norm_sampled(shared: Shared, phase: int, shape: Shape, weights: Packed, wor
 @kernel()
 def _sample(rank: int, shared: Shared, phase: int, shape: Shape, work: Work, choice: Choice) -> None:
     for row in tickets(shared, phase, choice.temperature.size):
-        work.tokens[row] = pick(work.logits[row, : shape.vocab], row, rank, choice)
+        pick(work.logits[row, : shape.vocab], row, rank, choice)
 
 
 @numba.njit(nogil=True, cache=True, error_model="numpy", _nrt=False)
@@ -223,7 +221,7 @@ def step(
     rows: Rows,
     choice: Choice,
 ) -> None:
-    """Compute all rows, store their keys and values, and leave the sampled rows' logits and tokens in ``work``.
+    """Compute all rows, store their keys and values, leave the sampled rows' logits in ``work`` and their tokens in ``choice``.
 
     With an empty ``choice`` the sampler does nothing: that is how logits are asked for.
     """

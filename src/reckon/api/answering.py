@@ -1,0 +1,95 @@
+"""From a valid request to the last byte of its answer, for chats and completions alike: read ``take`` from top to bottom.
+
+Knows the order of things only; each step's rules are in the module that it calls.
+"""
+
+import time
+from collections.abc import Callable, Mapping
+from contextlib import aclosing
+from dataclasses import dataclass
+
+from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from reckon.api import responses, shapes, sse
+from reckon.api.auth import check_model
+from reckon.api.exchange import Exchange
+from reckon.api.forms import Form, Head
+from reckon.api.metrics import Metrics
+from reckon.api.schema import Asked
+from reckon.api.wire import Attended, EventStream
+from reckon.engines.pool import Pool
+from reckon.ledger.accounts import Account
+from reckon.ledger.db import Ledger
+
+QUIET_SECONDS = 15.0
+"""How long a stream says nothing before a comment shows that it lives."""
+
+
+class Answering:
+    def __init__(self, pool: Pool, ledger: Ledger, metrics: Metrics, *, max_body: int) -> None:
+        self.max_body = max_body
+        self._pool = pool
+        self._ledger = ledger
+        self._metrics = metrics
+
+    def defaults(self, model: str) -> Mapping[str, float]:
+        """A model's own sampling defaults; none of a model that is not served, which ``take`` refuses."""
+        return self._pool.defaults().get(model, {})
+
+    async def take(self, asked: Asked, account: Account, form: Callable[[Head], Form], arrived: float) -> ASGIApp:
+        """Everything that can be refused without running anything is refused here; the rest happens while it is answered."""
+        engine = self._pool.find(asked.job.model)
+        check_model(account, asked.job.model)
+        prepared = await engine.prepare(asked.job)
+        engine.admit(prepared)
+        exchange = Exchange(engine, prepared, account, self._ledger, self._metrics, stream=asked.stream, arrived=arrived)
+        head = Head(asked.job.id, int(time.time()), asked.job.model, engine.fingerprint, asked.job.n)
+        answer = Answer(asked, form(head), exchange)
+        return Attended(answer.stream if asked.stream else answer.whole)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The two ways of sending what an exchange yields."""
+
+    asked: Asked
+    form: Form
+    exchange: Exchange
+
+    async def whole(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async with aclosing(self.exchange.events()) as events:
+            completion = await sse.fold(events, self.form)
+        await responses.encoded(completion, headers=self._headers())(scope, receive, send)
+
+    async def stream(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Until the first event has come, an error is an HTTP status; from then on a frame. Either way the stream is ended."""
+        async with (
+            aclosing(self.exchange.events()) as events,
+            aclosing(sse.stream(events, self.form, self._usage_place(), self._so_far())) as frames,
+        ):
+            first = await anext(frames)
+            async with EventStream(send, self._headers(), comment=sse.KEEP_ALIVE, quiet_seconds=QUIET_SECONDS) as out:
+                await out.write(first)
+                try:
+                    async for frame in frames:
+                        await out.write(frame)
+                except ClientDisconnect:
+                    raise
+                except Exception as error:
+                    await out.write(sse.failure(responses.translated(error, scope)))
+                await out.write(sse.DONE)
+
+    def _headers(self) -> dict[str, str]:
+        headers = {"x-reckon-seed": str(self.asked.job.sampling.seed)}
+        if self.asked.ignored:
+            headers["x-reckon-ignored"] = ", ".join(self.asked.ignored)
+        return headers
+
+    def _usage_place(self) -> sse.UsagePlace:
+        if self.asked.include_usage is None:
+            return "finish"
+        return "apart" if self.asked.include_usage else "none"
+
+    def _so_far(self) -> Callable[[], shapes.UsageBody] | None:
+        return self.exchange.so_far if self.asked.continuous_usage else None
