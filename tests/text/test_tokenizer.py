@@ -172,7 +172,9 @@ def test_qwen_numbers(qwen: Tokenizer) -> None:
     assert qwen.encode_text("Hello world") == [9707, 1879]
 
 
-@pytest.mark.parametrize("text", ["", "a", "hello " * 50, "각" * 30, unicodedata.normalize("NFD", "각가힣" * 30), "\ud800é" * 9])
+@pytest.mark.parametrize(
+    "text", ["", "a", "hello " * 50, "각" * 30, unicodedata.normalize("NFD", "각가힣" * 30), "\ud800é" * 9]
+)
 def test_no_text_has_fewer_tokens_than_it_must_have(tokenizer: Tokenizer, text: str) -> None:
     assert tokenizer.fewest_tokens(text) <= len(tokenizer.encode_text(text.encode("utf-8", "replace").decode()))
 
