@@ -86,25 +86,16 @@ class NativeEngine:
         self._check_tokens(job)
         if job.grammar is not None:
             await self._grammars.check(job.grammar)
+        param = "messages" if job.prompt is None else "prompt"
         texts = [job.prompt or "", *(message.content or "" for message in job.messages)]
-        fewest = sum(map(self._tokenizer.fewest_tokens, texts))
-        if fewest >= self.context:
-            raise ContextLengthExceeded(
-                f"This model's maximum context length is {self.context} tokens, but this is at least {fewest} tokens.",
-                param="messages" if job.prompt is None else "prompt",
-            )
+        # Tokenising megabytes takes seconds: what is too long by its bytes alone is not tokenised at all.
+        self._check_length(sum(map(self._tokenizer.fewest_tokens, texts)), param, "at least ")
         long = sum(map(len, texts)) >= LONG_TEXT
         prompt = await asyncio.to_thread(self._encode, job) if long else self._encode(job)
-        param, verbs = ("messages", ("come", "leave")) if job.prompt is None else ("prompt", ("comes", "leaves"))
         if not prompt:
             raise InvalidRequest(f"{param} must come to at least one token.", param=param)
+        self._check_length(len(prompt), param)
         room = self.context - len(prompt)
-        if room < 1:
-            raise ContextLengthExceeded(
-                f"This model's maximum context length is {self.context} tokens, "
-                f"but the {param} {verbs[0]} to {len(prompt)} tokens and {verbs[1]} no room for an answer.",
-                param=param,
-            )
         return Prepared(job, prompt, room if job.max_tokens is None else min(job.max_tokens, room))
 
     def admit(self, prepared: Prepared) -> None:
@@ -172,6 +163,15 @@ class NativeEngine:
                         f"has {self._vocab_size}; got {token}.",
                         param=param,
                     )
+
+    def _check_length(self, tokens: int, param: str, about: str = "") -> None:
+        """Raises ContextLengthExceeded when so many tokens leave no room for an answer."""
+        if tokens >= self.context:
+            raise ContextLengthExceeded(
+                f"This model's maximum context length is {self.context} tokens, "
+                f"but the {param} came to {about}{tokens} tokens, which leaves no room for an answer.",
+                param=param,
+            )
 
     def _encode(self, job: Job) -> list[int]:
         if job.prompt is not None:
