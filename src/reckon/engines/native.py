@@ -167,9 +167,10 @@ class NativeEngine:
     def _check_length(self, tokens: int, param: str, about: str = "") -> None:
         """Raises ContextLengthExceeded when so many tokens leave no room for an answer."""
         if tokens >= self.context:
+            come, leave = ("come", "leave") if param == "messages" else ("comes", "leaves")
             raise ContextLengthExceeded(
                 f"This model's maximum context length is {self.context} tokens, "
-                f"but the {param} came to {about}{tokens} tokens, which leaves no room for an answer.",
+                f"but the {param} {come} to {about}{tokens} tokens and {leave} no room for an answer.",
                 param=param,
             )
 
