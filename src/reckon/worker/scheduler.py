@@ -193,9 +193,10 @@ class Scheduler:
         return count
 
     def _preempt(self, plan: Plan, sequence: Sequence) -> None:
+        given_back = set(sequence.table)
         plan.pieces = [piece for piece in plan.pieces if piece.sequence is not sequence]
+        plan.new_blocks = [block for block in plan.new_blocks if block not in given_back]
         self.blocks.release(sequence.table)
-        plan.new_blocks = [block for block in plan.new_blocks if block not in set(sequence.table)]
         sequence.table, sequence.computed = [], 0
         del self._running[sequence.request]
         self._waiting[sequence.request] = sequence
