@@ -20,6 +20,8 @@ LAYERS = (
 RANK = {package: rank for rank, layer in enumerate(LAYERS) for package in layer}
 API_SIDE = frozenset({"api", "engines", "text", "ledger", "pages", "catalog", "config"})
 WORKER_SIDE = frozenset({"devices", "models", "worker"})
+CLOSED = ("reckon.api.asking", "reckon.api.answers")
+"""Rooms within rooms that import nothing of the room around them but what is their own."""
 
 LAZY = ("reckon.cli.", "reckon.devices.select")
 """Who may import inside functions: the command line answers --help at once, and a device's library comes when it is chosen."""
@@ -85,6 +87,7 @@ def _complaints(module: str, one: Import) -> Iterator[str]:
         yield "imports relatively"
     elif one.target.split(".")[0] == "reckon":
         yield from _between_rooms(package_of(module), package_of(one.target))
+        yield from _within_room(module, one.target)
     elif one.target.split(".")[0] not in sys.stdlib_module_names:
         yield from _library(module, one.target.split(".")[0])
 
@@ -101,6 +104,13 @@ def _between_rooms(here: str, there: str) -> Iterator[str]:
         yield f"imports {there}, which is above {here}"
     if (here in API_SIDE and there in WORKER_SIDE) or (here in WORKER_SIDE and there in API_SIDE):
         yield f"imports {there}, which is on the other side of the link than {here}"
+
+
+def _within_room(module: str, target: str) -> Iterator[str]:
+    for room in CLOSED:
+        around = room.rpartition(".")[0]
+        if module.startswith(f"{room}.") and target.startswith(around) and not target.startswith(room):
+            yield f"imports {target}, which is outside {room}"
 
 
 def _library(module: str, library: str) -> Iterator[str]:

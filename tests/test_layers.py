@@ -114,6 +114,13 @@ def test_what_a_process_does_not_load(module: str, absent: set[str]) -> None:
         ("reckon.models.arch", "from reckon.text.template import ChatTemplate", "imports text, which is on the other side"),
         ("reckon.api.app", "from reckon.cli.serve import serve", "imports cli, which is above api"),
         ("reckon.api.app", "from reckon.novel import x", "imports novel from api: one of them has no layer"),
+        (
+            "reckon.api.asking.schema",
+            "from reckon.api.auth import Guard",
+            "imports reckon.api.auth, which is outside reckon.api.a",
+        ),
+        ("reckon.api.asking.schema", "from reckon.api.answers import sse", "imports reckon.api.answers, which is outside"),
+        ("reckon.api.answers.sse", "from reckon.api import asking", "imports reckon.api, which is outside reckon.api.answers"),
         ("reckon.novel.app", "from reckon.api import x", "imports api from novel: one of them has no layer"),
         ("reckon.api.app", "from .chat import Chat", "imports relatively"),
         ("reckon.api.app", "from . import chat", "imports relatively"),
@@ -140,6 +147,7 @@ def test_a_bad_import_is_caught(module: str, source: str, complaint: str) -> Non
     ("module", "source"),
     [
         ("reckon.api.app", "import reckon\nfrom reckon.api.chat import Chat\nfrom reckon.engines.pool import Pool"),
+        ("reckon.api.asking.schema", "from reckon.api.asking import fields\nfrom reckon.job import Job"),
         ("reckon.cli.main", "def f():\n    from reckon.worker.loop import serve"),
         ("reckon.devices.select", "def f():\n    from reckon.devices.reference import ReferenceDevice"),
         ("reckon.devices.cuda.decoder", "import torch\nimport triton.language as tl"),

@@ -1,6 +1,6 @@
 """What travels between the rooms: a Job inwards, events outwards. Pure values; they know nothing of HTTP, text or tensors.
 
-``api/schema.py`` is the only maker of Jobs: whoever holds one need not check it again.
+``api/asking/schema.py`` is the only maker of Jobs: whoever holds one need not check it again.
 """
 
 from typing import Literal, TypeAlias

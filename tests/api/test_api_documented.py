@@ -13,8 +13,9 @@ import pytest
 
 from api.desk import Desk, served
 from fakes import CARD, FakeEngine, say
-from reckon.api import completions, fields
-from reckon.api.reading import Field
+from reckon.api import completions
+from reckon.api.asking import fields
+from reckon.api.asking.reading import Field
 from reckon.job import CallDelta, Finish, Usage
 
 DOC = Path(__file__).parents[2] / "docs" / "api.md"

@@ -7,7 +7,8 @@ import pytest
 
 from api.desk import Desk, chunks, served
 from fakes import say
-from reckon.api import completions, fields, schema
+from reckon.api import completions
+from reckon.api.asking import fields, schema
 from reckon.errors import ApiError, InvalidField, InvalidRequest
 from reckon.job import Delta, Finish, Scored, Usage
 

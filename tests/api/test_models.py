@@ -7,8 +7,9 @@ import pytest
 from api.desk import Desk, chat_body, chunks
 from fakes import FakeEngine, say
 from reckon import config
-from reckon.api import completions, fields
+from reckon.api import completions
 from reckon.api.app import create_app
+from reckon.api.asking import fields
 from reckon.catalog.card import catalogue
 from reckon.engines.pool import Pool
 from reckon.errors import BadSetting

@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from llguidance import LLMatcher, LLParserLimits
 
-from reckon.api import schema
+from reckon.api.asking import schema
 from reckon.job import Grammar, Sampling
 from reckon.link import Submit
 from reckon.worker.compiler import brief, compiled, fault, open_tokenizer

@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from reckon.api import responses, shapes, sse
+from reckon.api.answers import http, shapes, sse
+from reckon.api.answers.forms import Form, Head
+from reckon.api.answers.wire import Attended, EventStream
+from reckon.api.asking.schema import Asked
 from reckon.api.auth import check_model
 from reckon.api.exchange import Exchange
-from reckon.api.forms import Form, Head
 from reckon.api.metrics import Metrics
-from reckon.api.schema import Asked
-from reckon.api.wire import Attended, EventStream
 from reckon.engines.pool import Pool
 from reckon.ledger.accounts import Account
 from reckon.ledger.db import Ledger
@@ -60,7 +60,7 @@ class Answer:
     async def whole(self, scope: Scope, receive: Receive, send: Send) -> None:
         async with aclosing(self.exchange.events()) as events:
             completion = await sse.fold(events, self.form)
-        await responses.encoded(completion, headers=self._headers())(scope, receive, send)
+        await http.encoded(completion, headers=self._headers())(scope, receive, send)
 
     async def stream(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Until the first event has come, an error is an HTTP status; from then on a frame. Either way the stream is ended."""
@@ -77,7 +77,7 @@ class Answer:
                 except ClientDisconnect:
                     raise
                 except Exception as error:
-                    await out.write(sse.failure(responses.translated(error, scope)))
+                    await out.write(sse.failure(http.translated(error, scope)))
                 await out.write(sse.DONE)
 
     def _headers(self) -> dict[str, str]:

@@ -12,8 +12,9 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.routing import Route, Router
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from reckon.api import responses, schema
 from reckon.api.answering import Answering
+from reckon.api.answers import http
+from reckon.api.asking import schema
 from reckon.api.auth import ACCESS_CLASSES, Access, Guard
 from reckon.api.chat import Chat
 from reckon.api.completions import Completions
@@ -104,17 +105,17 @@ class App:
         if scope["type"] != "http":
             await self._router(scope, receive, send)
             return
-        responses.stamp(scope)
+        http.stamp(scope)
         answer = _Answer(scope, send, self._metrics)
         try:
             await self._router(scope, self._limited(scope, receive), answer.send)
         except ClientDisconnect:
             pass  # nobody is there to be answered
         except Exception as error:
-            told = responses.translated(error, scope)
+            told = http.translated(error, scope)
             if answer.started:
                 raise
-            await responses.refusal(told, getattr(error, "headers", None))(scope, receive, answer.send)
+            await http.refusal(told, getattr(error, "headers", None))(scope, receive, answer.send)
 
     def _limited(self, scope: Scope, receive: Receive) -> Receive:
         """``receive`` that raises BodyTooLarge: at once by the declared length, for chunked bodies when it is passed."""
@@ -171,7 +172,7 @@ class _Answer:
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.started = True
-            MutableHeaders(scope=message)["x-request-id"] = responses.request_id(self._scope)
+            MutableHeaders(scope=message)["x-request-id"] = http.request_id(self._scope)
             path = self._scope.get("reckon.path", UNROUTED)
             self._metrics.requests.labels(path, str(message["status"])).inc()
         await self._send(message)

@@ -5,9 +5,10 @@ import time
 from starlette.requests import Request
 from starlette.types import ASGIApp
 
-from reckon.api import body, responses, schema
 from reckon.api.answering import Answering
-from reckon.api.forms import ChatForm
+from reckon.api.answers import http
+from reckon.api.answers.forms import ChatForm
+from reckon.api.asking import body, schema
 from reckon.ledger.accounts import Account
 
 
@@ -18,6 +19,6 @@ class Chat:
     async def complete(self, request: Request, account: Account) -> ASGIApp:
         arrived = time.monotonic()
         sent = await body.read(request, self._answering.max_body)
-        job_id = responses.completion_id(request.scope, "chatcmpl")
+        job_id = http.completion_id(request.scope, "chatcmpl")
         asked = schema.parse(sent, request=job_id, account=account.id, defaults=self._answering.defaults)
         return await self._answering.take(asked, account, ChatForm, arrived)

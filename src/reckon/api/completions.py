@@ -9,11 +9,12 @@ from functools import partial
 from starlette.requests import Request
 from starlette.types import ASGIApp
 
-from reckon.api import body, responses, schema
 from reckon.api.answering import Answering
-from reckon.api.fields import BY_NAME, only
-from reckon.api.forms import TextForm
-from reckon.api.reading import Field, Range, invalid
+from reckon.api.answers import http
+from reckon.api.answers.forms import TextForm
+from reckon.api.asking import body, schema
+from reckon.api.asking.fields import BY_NAME, only
+from reckon.api.asking.reading import Field, Range, invalid
 from reckon.errors import InvalidField
 from reckon.job import Job
 from reckon.ledger.accounts import Account
@@ -72,7 +73,7 @@ class Completions:
     async def complete(self, request: Request, account: Account) -> ASGIApp:
         arrived = time.monotonic()
         sent = await body.read(request, self._answering.max_body)
-        job_id = responses.completion_id(request.scope, "cmpl")
+        job_id = http.completion_id(request.scope, "cmpl")
         asked, echo = parse(sent, request=job_id, account=account.id, defaults=self._answering.defaults)
         return await self._answering.take(asked, account, partial(TextForm, echo=echo), arrived)
 

@@ -9,9 +9,9 @@ import time
 from collections.abc import AsyncGenerator, Coroutine
 from typing import Any, TypeVar
 
-from reckon.api import shapes
+from reckon.api.answers import shapes
+from reckon.api.answers.sse import Settled
 from reckon.api.metrics import Metrics
-from reckon.api.sse import Settled
 from reckon.engines.base import Engine, Prepared, Run
 from reckon.engines.pool import Metered
 from reckon.errors import ApiError, EngineFailed, InternalError

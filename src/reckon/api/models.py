@@ -9,8 +9,9 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from reckon.api import auth, responses, spec
-from reckon.api.fields import BY_NAME
+from reckon.api import auth, spec
+from reckon.api.answers import http
+from reckon.api.asking.fields import BY_NAME
 from reckon.catalog.card import Card, Score
 from reckon.engines.base import Engine
 from reckon.engines.pool import Pool
@@ -76,18 +77,18 @@ class Models:
 
     async def list(self, request: Request, account: Account) -> Response:
         models = [model for model in self._pool.cards() if auth.may_use(account, model)]
-        return responses.encoded(ModelList(data=[_shape(model, self._pool.find(model)) for model in models]))
+        return http.encoded(ModelList(data=[_shape(model, self._pool.find(model)) for model in models]))
 
     async def show(self, request: Request, account: Account) -> Response:
         model = request.path_params["id"]
-        return responses.encoded(_shape(model, self._find(model, account)))
+        return http.encoded(_shape(model, self._find(model, account)))
 
     async def schema(self, request: Request, account: Account) -> Response:
         """The page's input fields and its three schemas, of one kind of request."""
         engine, key = self._find(request.path_params["id"], account), request.path_params["variant"]
         if key not in spec.VARIANTS:
             raise RouteNotFound(f"There is no schema {key}; there are {', '.join(spec.VARIANTS)}.")
-        return responses.encoded(spec.model_schema(key, str(request.base_url), engine.defaults))
+        return http.encoded(spec.model_schema(key, str(request.base_url), engine.defaults))
 
     def _find(self, model: str, account: Account) -> Engine:
         """Raises ModelNotFound, also for what the key may not use."""

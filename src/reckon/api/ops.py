@@ -11,7 +11,8 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.requests import Request
 from starlette.responses import Response
 
-from reckon.api import responses, spec
+from reckon.api import spec
+from reckon.api.answers import http
 from reckon.api.metrics import Metrics
 from reckon.engines.base import Health
 from reckon.engines.pool import Pool
@@ -49,7 +50,7 @@ class Ops:
         models = self._pool.health()
         well = all(health.ready and health.progressing for health in models.values())
         body = HealthBody("ok" if well else "unavailable", models)
-        return responses.encoded(body, status=200 if well else 503)
+        return http.encoded(body, status=200 if well else 503)
 
     async def usage(self, request: Request, account: Account) -> Response:
         """What the calling key has used since it exists."""
@@ -62,10 +63,10 @@ class Ops:
             completion_tokens=sums.completion_tokens,
             cost=usd(sums.cost_nano),
         )
-        return responses.encoded(body)
+        return http.encoded(body)
 
     async def openapi(self, request: Request, account: Account) -> Response:
-        return responses.encoded(spec.openapi(request.scope["app"].entries))
+        return http.encoded(spec.openapi(request.scope["app"].entries))
 
     async def metrics(self, request: Request, account: Account) -> Response:
         """Prometheus' text. For administrators: it shows all customers' sums."""

@@ -11,9 +11,11 @@ from typing import Any, Protocol
 import msgspec
 
 from reckon import __version__
-from reckon.api import completions, fields, shapes
+from reckon.api import completions
+from reckon.api.answers import shapes
+from reckon.api.asking import fields
+from reckon.api.asking.reading import KINDS, Field
 from reckon.api.auth import Access
-from reckon.api.reading import KINDS, Field
 
 LOCAL = "#/$defs/{name}"
 SHARED = "#/components/schemas/{name}"

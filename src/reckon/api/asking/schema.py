@@ -9,10 +9,10 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from reckon.api import formats, reading
-from reckon.api.conversation import conversation
-from reckon.api.fields import BY_NAME, StreamOptions
-from reckon.api.reading import Field
+from reckon.api.asking import formats, reading
+from reckon.api.asking.conversation import conversation
+from reckon.api.asking.fields import BY_NAME, StreamOptions
+from reckon.api.asking.reading import Field
 from reckon.errors import BadSetting, InvalidField
 from reckon.job import Function, Job, Sampling
 

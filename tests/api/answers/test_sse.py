@@ -6,7 +6,7 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reckon.api import forms, shapes, sse
+from reckon.api.answers import forms, shapes, sse
 from reckon.errors import EngineFailed
 from reckon.job import CallDelta, Delta, Event, Finish, FinishReason, Usage
 

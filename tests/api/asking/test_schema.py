@@ -5,8 +5,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from reckon.api import schema
-from reckon.api.fields import BY_NAME, FIELDS
+from reckon.api.asking import schema
+from reckon.api.asking.fields import BY_NAME, FIELDS
 from reckon.errors import ApiError, BadSetting, InvalidField, InvalidRequest
 
 USER = {"role": "user", "content": "Hello!"}

@@ -8,8 +8,8 @@ from typing import Annotated, Any
 
 import msgspec
 
-from reckon.api.formats import DEEPEST, deeper_than
-from reckon.api.reading import invalid
+from reckon.api.asking.formats import DEEPEST, deeper_than
+from reckon.api.asking.reading import invalid
 from reckon.errors import InvalidField
 from reckon.job import Call, Function, Message, Role
 

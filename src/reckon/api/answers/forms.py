@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import msgspec
 from msgspec import UNSET
 
-from reckon.api import shapes
+from reckon.api.answers import shapes
 from reckon.job import CallDelta, Delta, Event, Finish, Scored
 
 LEAST = -9999.0

@@ -9,8 +9,8 @@ from typing import Literal, TypeAlias
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from reckon.api import shapes
-from reckon.api.forms import Form
+from reckon.api.answers import shapes
+from reckon.api.answers.forms import Form
 from reckon.errors import ApiError
 from reckon.job import Event, Finish, Usage
 

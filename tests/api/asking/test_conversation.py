@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from reckon.api import schema
+from reckon.api.asking import schema
 from reckon.errors import InvalidField
 from reckon.job import Call, Function, Job, Message
 

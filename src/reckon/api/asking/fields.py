@@ -10,8 +10,8 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from reckon.api import conversation, formats
-from reckon.api.reading import Field, Range, invalid
+from reckon.api.asking import conversation, formats
+from reckon.api.asking.reading import Field, Range, invalid
 from reckon.errors import InvalidField
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from reckon.api.reading import invalid, shown
+from reckon.api.asking.reading import invalid, shown
 from reckon.engines.grammars import MAX_SOURCE
 from reckon.errors import InvalidField
 from reckon.job import Function, Grammar

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 from starlette.requests import ClientDisconnect
 
-from reckon.api.wire import Attended, EventStream
+from reckon.api.answers.wire import Attended, EventStream
 
 
 class Line:

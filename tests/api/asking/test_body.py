@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from api.desk import CHAT, Desk, chat_body
-from reckon.api import body
+from reckon.api.asking import body
 from reckon.errors import UnsupportedMediaType
 
 JSON = {"content-type": "application/json"}

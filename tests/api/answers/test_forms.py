@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reckon.api import forms, shapes
+from reckon.api.answers import forms, shapes
 from reckon.job import Alternative, CallDelta, Delta, Event, Finish, Scored, Usage
 
 HEAD = forms.Head("id-1", 1700000000, "fake/model", "fp_fake", 1)

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from reckon.api import formats, schema
-from reckon.api.formats import DEEPEST, MAX_SOURCE
+from reckon.api.asking import formats, schema
+from reckon.api.asking.formats import DEEPEST, MAX_SOURCE
 from reckon.errors import InvalidField, InvalidRequest
 from reckon.job import Grammar
 
