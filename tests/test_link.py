@@ -76,7 +76,7 @@ FROM_WORKER: st.SearchStrategy[FromWorker] = st.one_of(
     st.builds(Stepped, COUNTS, COUNTS, COUNTS, COUNTS, COUNTERS),
     st.builds(Tokens, COUNTS, IDS, st.none() | st.lists(st.tuples(FLOATS, SCORED), max_size=3)),
     st.builds(Done, COUNTS, st.sampled_from(["stop", "length", "abort"]), USAGES),
-    st.builds(Failed, COUNTS, TEXT),
+    st.builds(Failed, COUNTS, TEXT, st.sampled_from(["engine", "grammar"]), st.builds(Usage, COUNTS, COUNTS, COUNTS)),
     st.builds(Broken, TEXT),
 )
 SUBMIT = Submit(1, [5, 6], Sampling(2**63 - 1, top_p=0.5), 9, [2], "account", 1, 7, [8])

@@ -3,7 +3,7 @@
     ReckonError
     ├── Refusal                       the request cannot be served as it is; nothing was run, nothing is charged
     │   ├── InvalidRequest       400  the body is not what the route takes (not JSON, two system messages, ...)
-    │   ├── InvalidGrammar       400  a schema or regex that the answer must match cannot be compiled
+    │   ├── InvalidGrammar       400  a schema or regex cannot be compiled, or (in mid-answer, charged) followed on
     │   ├── ContextLengthExceeded 400 the prompt does not fit into the model's context
     │   ├── NotAuthenticated     401  no key, or a key that is unknown or revoked
     │   ├── InsufficientFunds    402  the key's spending limit does not cover what this request may cost

@@ -19,6 +19,7 @@ HEADER = struct.Struct("<I")
 MAX_FRAME = 64 << 20
 READ_SIZE = 1 << 18
 
+EndReason: TypeAlias = Literal["stop", "length", "abort"]
 Score: TypeAlias = tuple[float, list[tuple[int, float]]]
 """A token's log probability, and the likeliest tokens of its place with theirs, best first."""
 
@@ -42,7 +43,8 @@ class Submit(msgspec.Struct, tag="submit", array_like=True, frozen=True):
     """Run one choice. ``generated`` are tokens that an earlier worker gave for the same request: the answer goes on after them.
 
     ``leader`` names the request whose prompt is the same (choice 0 of the same job): this one waits until that prompt is
-    computed, finds it in the prefix cache, and counts no prompt tokens of its own. ``salt`` separates tenants in that cache.
+    computed, finds it in the prefix cache, and counts no prompt tokens of its own, unless the leader ended without having
+    counted them. ``salt`` separates tenants in that cache.
     ``bias`` has each token once. ``logprobs`` is how many alternatives are scored beside each token; -1 scores nothing.
     """
 
@@ -122,15 +124,20 @@ class Tokens(msgspec.Struct, tag="tokens", array_like=True, frozen=True):
 
 class Done(msgspec.Struct, tag="done", array_like=True, frozen=True):
     request: int
-    reason: Literal["stop", "length", "abort"]
+    reason: EndReason
     usage: Usage
 
 
 class Failed(msgspec.Struct, tag="failed", array_like=True, frozen=True):
-    """This request alone could not be served; ``message`` is for its owner."""
+    """This request alone could not be served; ``message`` is for its owner, ``fault`` says whose fault it was.
+
+    A grammar that cannot be followed is its owner's, who pays for what was computed until then; the engine's costs nothing.
+    """
 
     request: int
     message: str
+    fault: Literal["engine", "grammar"] = "engine"
+    usage: Usage = Usage()
 
 
 class Broken(msgspec.Struct, tag="broken", array_like=True, frozen=True):

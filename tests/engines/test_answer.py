@@ -6,8 +6,8 @@ import pytest
 
 from reckon.engines.answer import Choice, NativeRun
 from reckon.engines.base import Prepared
-from reckon.errors import EngineFailed
-from reckon.job import CallDelta, Delta, Event, Finish, Function, Job, Message, Sampling, Usage
+from reckon.errors import EngineFailed, InvalidGrammar
+from reckon.job import CallDelta, Delta, Event, Finish, Function, Grammar, Job, Message, Sampling, Usage
 from reckon.link import Abort, Done, Failed, Submit, Tokens
 from reckon.text.tokenizer import Tokenizer
 
@@ -22,7 +22,10 @@ class Desk:
         sampling, messages = Sampling(seed=1), (Message("user", "Hello"),)
         job = Job("chatcmpl-1", "test/random", "account", messages, sampling, n=n, **fields)  # type: ignore[arg-type]
         self.aborts: list[Abort] = []
-        submits = [Submit(1 + i, [5, 6, 7], sampling, 50, [], "account", i, leader=1 if i else None) for i in range(n)]
+        submits = [
+            Submit(1 + i, [5, 6, 7], sampling, 50, [], "account", i, leader=1 if i else None, grammar=job.grammar)
+            for i in range(n)
+        ]
         self.choices = [Choice(submit, Prepared(job, [5, 6, 7], 50), self.tokenizer) for submit in submits]
         self.run = NativeRun(self.choices, self.aborts.append)
 
@@ -143,3 +146,26 @@ async def test_nothing_after_the_end_is_heard(checkpoint: Path) -> None:
     desk.end("length", 99)
     assert content(await desk.events()) == "all"
     assert await desk.run.cancel() == Usage(3, 0, 9)
+
+
+LARK = Grammar("lark", 'start: call\ncall: function_2\nfunction_2: "a"')
+
+
+@pytest.mark.parametrize(
+    ("grammar", "fault", "param", "says"),
+    [
+        (Grammar("regex", "a+"), "it broke", "response_format", "response_format cannot be followed: it broke."),
+        (LARK, "at 3(1): it broke", "tools.2.function.parameters", "tools.2.function.parameters cannot be followed: it broke."),
+    ],
+)
+async def test_a_grammar_that_breaks_is_its_owners_fault(
+    checkpoint: Path, grammar: Grammar, fault: str, param: str, says: str
+) -> None:
+    """And the owner pays: what was computed may have been read."""
+    desk = Desk(checkpoint, grammar=grammar)
+    desk.say("aaa")
+    desk.run.deliver(desk.choices[0], Failed(1, fault, "grammar", Usage(3, 0, 2)))
+    with pytest.raises(InvalidGrammar) as caught:
+        await desk.events()
+    assert (caught.value.param, caught.value.message) == (param, says)
+    assert await desk.run.cancel() == Usage(3, 0, 2)

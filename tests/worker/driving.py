@@ -175,6 +175,11 @@ class Driver:
         self.scheduler.check()
 
     def step(self) -> Plan:
+        while self.scheduler.uncompiled:
+            self._take(self.scheduler.compile())
+            self.scheduler.check()
+        if self.scheduler.idle:
+            return Plan()
         plan = self.scheduler.schedule()
         self._check_plan(plan)
         for piece in plan.pieces:
@@ -217,6 +222,7 @@ class Driver:
             else:
                 assert (given, end.reason) == (shown, reason)
             assert end.usage == self._owed(submit, end, len(tokens)), request
+            self._check_prompt_is_paid_once(submit)
         usage = sum((self.end(request).usage for request in self.submits), Usage())
         counters = self.scheduler.counters
         assert (counters.prompt, counters.cached, counters.completion) == (
@@ -225,17 +231,28 @@ class Driver:
         assert counters.discarded == self._discarded()
 
     def _owed(self, submit: Submit, end: Done, whole: int) -> Usage:
-        """Nothing if nothing was done for it; else prompt (a leader's), and the tokens that were given, or kept of them."""
+        """Nothing if nothing was done for it; else its prompt, and the tokens that were given, or kept of them.
+
+        Of the choices of a job one pays the prompt, which ``_check_prompt_is_paid_once`` looks after.
+        """
         if submit.request not in self._seen and not submit.generated and end.reason == "abort":
             return Usage()
         keep = self.keeps.get(submit.request)
         given = len(self.tokens[submit.request]) if end.reason == "abort" else whole
         completion = given if keep is None else min(given, keep)
-        if submit.leader is not None:
+        if submit.leader is not None and not end.usage.prompt_tokens:
             return Usage(completion_tokens=completion)
         cached = end.usage.cached_tokens
         assert cached % BLOCK_SIZE == 0 and 0 <= cached < len(submit.prompt)
         return Usage(len(submit.prompt), cached, completion)
+
+    def _check_prompt_is_paid_once(self, leader: Submit) -> None:
+        """By the choices of a job together, unless there was nothing to pay for."""
+        group = [leader, *(submit for submit in self.submits.values() if submit.leader == leader.request)]
+        if leader.leader is None:
+            worked = any(submit.request in self._seen or submit.generated for submit in group)
+            paid = [self.end(submit.request).usage.prompt_tokens for submit in group]
+            assert [tokens for tokens in paid if tokens] == [len(leader.prompt)] * worked, (leader.request, paid)
 
     def _discarded(self) -> int:
         kept = ((len(self.tokens[request]), keep) for request, keep in self.keeps.items() if keep is not None)

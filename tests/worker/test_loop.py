@@ -1,12 +1,14 @@
 """The worker's life over a real link: one end for each Submit whatever a step throws, and an honest start and end."""
 
 import asyncio
+import itertools
 import json
 import shutil
 import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -15,7 +17,8 @@ import msgspec
 import pytest
 
 import reckon
-from reckon.job import Usage
+from reckon.devices.batch import Batch, Sampled
+from reckon.job import Grammar, Usage
 from reckon.link import (
     Abort,
     ApiEnd,
@@ -34,9 +37,10 @@ from reckon.link import (
     WorkerEnd,
 )
 from reckon.worker.blocks import Blocks
-from reckon.worker.loop import Loop, serve
+from reckon.worker.loop import COMPILE_SHARE, Loop, serve
 from reckon.worker.runner import Runner
 from reckon.worker.scheduler import Scheduler
+from reckon.worker.sequence import Matcher, MatcherMaker, no_matcher
 from worker.conftest import TINY
 from worker.driving import VOCAB, FakeDevice, ask, expected, text
 
@@ -82,12 +86,18 @@ class Client:
 
 
 @asynccontextmanager
-async def working(device: FakeDevice, blocks: int = 16, step_tokens: int = 64):  # type: ignore[no-untyped-def]
+async def working(  # type: ignore[no-untyped-def]
+    device: FakeDevice,
+    blocks: int = 16,
+    step_tokens: int = 64,
+    make_matcher: MatcherMaker = no_matcher,
+    clock: Callable[[], float] = time.monotonic,
+):
     """A Loop in a thread and its client; at the end the link is closed, which has to end the loop."""
     ours, theirs = socket.socketpair()
     with theirs:
         device.allocate(blocks)
-        loop = Loop(WorkerEnd(theirs), Scheduler(Blocks(blocks), step_tokens, 8), Runner(device))
+        loop = Loop(WorkerEnd(theirs), Scheduler(Blocks(blocks), step_tokens, 8, make_matcher), Runner(device), clock=clock)
         thread = asyncio.create_task(asyncio.to_thread(loop.run))
         client = Client(await ApiEnd.open(ours))
         try:
@@ -174,6 +184,68 @@ async def test_the_link_may_close_in_the_middle_of_work() -> None:
     async with working(FakeDevice(), blocks=80) as client:
         client.link.send(ask(1, 40, 5000))
         await client.until(lambda: client.tokens(1))
+
+
+class Clock:
+    """Time that passes when somebody says so. ``compiling`` is what grammars took, ``computing`` what steps took."""
+
+    def __init__(self) -> None:
+        self.compiling = self.computing = 0.0
+
+    def __call__(self) -> float:
+        return self.compiling + self.computing
+
+
+class SlowDevice(FakeDevice):
+    """A step takes 20 ms."""
+
+    def __init__(self, clock: Clock) -> None:
+        super().__init__()
+        self._clock = clock
+
+    def step(self, batch: Batch) -> Sampled:
+        self._clock.computing += 0.02
+        return super().step(batch)
+
+
+async def test_a_crowd_of_slow_grammars_costs_the_others_a_fifth_of_their_time() -> None:
+    """20 of 0.3 s each would be six seconds without a token. A plain answer goes on, and each grammar has its turn."""
+    clock, turns = Clock(), list[float]()
+
+    def slow(grammar: Grammar) -> Matcher:
+        clock.compiling += 0.3
+        turns.append(clock())
+        raise ValueError("too slow for nothing")
+
+    grammars = [ask(100 + number, 20, grammar=Grammar("regex", str(number))) for number in range(20)]
+    async with working(SlowDevice(clock), blocks=80, make_matcher=slow, clock=clock) as client:
+        client.link.send(plain := ask(1, 40, 5000))
+        await client.until(lambda: client.tokens(1))
+        client.link.send(*grammars)
+        await client.until(lambda: all(client.ends(submit.request) for submit in grammars))
+        assert not client.ends(1)
+        waits = [later - earlier for earlier, later in itertools.pairwise(turns)]
+        assert min(waits) >= 0.3 / COMPILE_SHARE - 0.001
+        assert clock.compiling / clock() <= COMPILE_SHARE + 0.02
+        assert [client.ends(submit.request) for submit in grammars] == [
+            [Failed(submit.request, "too slow for nothing", "grammar")] for submit in grammars
+        ]
+        client.link.send(Abort(plain.request))
+        await client.until(lambda: client.pulse.running == 0)
+
+
+async def test_grammars_do_not_wait_when_nobody_else_is_there() -> None:
+    clock = Clock()
+
+    def slow(grammar: Grammar) -> Matcher:
+        clock.compiling += 0.3
+        raise ValueError("no")
+
+    grammars = [ask(100 + number, 20, grammar=Grammar("regex", str(number))) for number in range(20)]
+    async with working(SlowDevice(clock), make_matcher=slow, clock=clock) as client:
+        await client.ask(*grammars)
+        pulses = [said for said in client.heard if isinstance(said, Stepped)]
+        assert (clock.computing, len(pulses)) == (0, 20), "each turn gives a pulse: nobody takes the worker for dead"
 
 
 def launch(model: Path, tmp: Path, **changes: object) -> Launch:

@@ -8,11 +8,12 @@ import pytest
 from numpy.typing import NDArray
 
 from reckon.job import Grammar, Usage
-from reckon.link import Done, Failed, Submit
-from reckon.worker.sequence import no_matcher
+from reckon.link import Done, Failed
 from worker.driving import VOCAB, Driver, ask
 
 COUNTING = Grammar("regex", "counting")
+STOPPING = Grammar("regex", "stopping")
+ODD = Grammar("regex", "odd")
 
 
 @dataclass
@@ -46,13 +47,11 @@ class Counting:
 
 
 def driver(blocks: int = 40, **fields: object) -> Driver:
-    """Requests with a grammar get a Counting; that of request 1 has ``fields``."""
+    """Requests with a grammar get a Counting; that of the grammar ODD has ``fields``."""
 
-    def make(submit: Submit) -> Counting | None:
-        if submit.grammar is None:
-            return None
-        others = fields if submit.request == 1 else {}
-        return Counting(stops=39 in submit.stop_tokens, **others)  # type: ignore[arg-type]
+    def make(grammar: Grammar) -> Counting:
+        others = fields if grammar == ODD else {}
+        return Counting(stops=grammar == STOPPING, **others)  # type: ignore[arg-type]
 
     return Driver(blocks, make_matcher=make)
 
@@ -73,7 +72,7 @@ def test_a_complete_answer_stops_with_its_last_token() -> None:
 def test_length_and_a_stop_token_end_it_as_ever() -> None:
     found = driver()
     tokens = found.run(
-        ask(1, 20, 3, grammar=COUNTING), *(ask(n, 20, 30, grammar=COUNTING, stop_tokens=[39]) for n in range(2, 20))
+        ask(1, 20, 3, grammar=COUNTING), *(ask(n, 20, 30, grammar=STOPPING, stop_tokens=[39]) for n in range(2, 20))
     )
     assert (counted(tokens[1]), found.end(1).reason) == ([0, 1, 2], "length")
     stopped = [number for number in range(2, 20) if len(tokens[number]) < 5]
@@ -101,42 +100,107 @@ def test_with_so_few_blocks_that_answers_give_way() -> None:
     assert tight.scheduler.counters.preemptions > 0
 
 
+def blamed(request: int, error: Exception, usage: Usage) -> Failed:
+    """A ValueError is the owner's fault, who pays; anything else is ours."""
+    if isinstance(error, ValueError):
+        return Failed(request, str(error), "grammar", usage)
+    return Failed(request, "the engine could not follow the grammar of this request")
+
+
 @pytest.mark.parametrize("in_allow", [True, False], ids=["allow", "take"])
 @pytest.mark.parametrize("breaks", [0, 3])
 @pytest.mark.parametrize("error", [ValueError("it broke"), ZeroDivisionError("oops")], ids=["broken", "defect"])
 def test_a_matcher_that_raises_fails_its_own_request(in_allow: bool, breaks: int, error: Exception) -> None:
+    """Twice: another matcher is made and breaks at the same place."""
     found = driver(breaks=breaks, in_allow=in_allow, error=error)
     good = [ask(2, 20, 30, grammar=COUNTING), ask(3, 70, 9)]
-    tokens = found.run(ask(1, 20, 30, grammar=COUNTING), *good)
-    message = "it broke" if isinstance(error, ValueError) else "the engine could not follow the grammar of this request"
-    assert found.ends[1] == [Failed(1, message)]
+    tokens = found.run(ask(1, 20, 30, grammar=ODD), *good)
+    assert found.ends[1] == [blamed(1, error, Usage(20, 0, breaks))]
     assert counted(tokens[1]) == list(range(breaks))
     assert {number: tokens[number] for number in (2, 3)} == driver().run(*good)
 
 
 @pytest.mark.parametrize("error", [ValueError("no such grammar"), RuntimeError("oops")])
 def test_a_grammar_that_does_not_compile_fails_its_own_request(error: Exception) -> None:
-    def make(submit: Submit) -> None:
-        if submit.grammar is not None:
-            raise error
+    def make(grammar: Grammar) -> Counting:
+        raise error
 
     found = Driver(40, make_matcher=make)
     assert len(found.run(ask(1, 20, grammar=COUNTING), ask(2, 20))[2]) == 10
-    message = "no such grammar" if isinstance(error, ValueError) else "the engine could not follow the grammar of this request"
-    assert found.ends[1] == [Failed(1, message)]
+    assert found.ends[1] == [blamed(1, error, Usage())]
 
 
 def test_a_journal_that_does_not_fit_the_grammar_fails() -> None:
     found = driver()
     found.run(ask(2, 20, grammar=COUNTING, generated=[0, 0]))
-    assert found.ends[2] == [Failed(2, "0 was not allowed")]
+    assert found.ends[2] == [Failed(2, "0 was not allowed", "grammar", Usage(20, 0, 2))]
 
 
 def test_a_worker_without_grammars_says_so() -> None:
     found = Driver(40)
     found.run(ask(1, 20, grammar=COUNTING))
-    assert found.ends[1] == [Failed(1, "this engine has no grammars")]
-    assert no_matcher(ask(1, 20)) is None
+    assert found.ends[1] == [Failed(1, "this engine has no grammars", "grammar")]
+
+
+@dataclass
+class Forgetful(Counting):
+    """One that breaks after every ``lasts`` tokens it took while it was asked for more, wherever it began."""
+
+    lasts: int = 2
+    asked: int = 0
+
+    def allow(self, mask: NDArray[np.uint32]) -> None:
+        self.asked += 1
+        if self.asked > self.lasts:
+            raise ValueError("its memory is full")
+        super().allow(mask)
+
+
+@pytest.mark.parametrize(("length", "ends"), [(10, "stop"), (11, "its memory is full")])
+def test_a_matcher_that_breaks_is_replaced_four_times(length: int, ends: str) -> None:
+    """Five of them get 2 tokens further each, and what was picked is picked again: the answer is what it would have been."""
+    made = 0
+
+    def forgetful(grammar: Grammar) -> Forgetful:
+        nonlocal made
+        made += 1
+        return Forgetful(length)
+
+    found, plain = Driver(40, make_matcher=forgetful), Driver(40, make_matcher=lambda grammar: Counting(length))
+    asked = ask(1, 150, 30, grammar=COUNTING)
+    assert found.run(asked)[1] == plain.run(asked)[1][:10]
+    (end,) = found.ends[1]
+    assert (end.reason if isinstance(end, Done) else end.message) == ends
+    assert (end.usage, made) == (Usage(150, 0, 10), 5)
+    assert found.steps <= 16, "what is computed again is what the cache has not kept"
+
+
+def test_choices_compile_when_their_prompt_is_there() -> None:
+    made = 0
+
+    def counting(grammar: Grammar) -> Counting:
+        nonlocal made
+        made += 1
+        return Counting()
+
+    found = Driver(40, make_matcher=counting)
+    found.submit(
+        *(ask(1 + choice, 100, seed=5, choice=choice, leader=1 if choice else None, grammar=COUNTING) for choice in range(3))
+    )
+    assert (found.scheduler.uncompiled, found.scheduler.waiting) == (1, 3)
+    found.step()
+    assert (made, found.scheduler.uncompiled) == (1, 2)
+    found.finish()
+    assert [found.end(request).usage for request in (1, 2, 3)] == [Usage(100, 0, 5), Usage(0, 0, 5), Usage(0, 0, 5)]
+
+
+def test_who_waits_for_its_grammar_can_be_aborted() -> None:
+    found = driver()
+    found.submit(ask(1, 20, grammar=COUNTING), ask(2, 20, leader=1, choice=1, grammar=COUNTING))
+    found.abort(1)
+    assert found.end(1) == Done(1, "abort", Usage())
+    found.finish()
+    assert found.end(2).usage == Usage(20, 0, 5), "the heir pays"
 
 
 def test_scores_come_with_the_tokens_of_those_who_ask() -> None:

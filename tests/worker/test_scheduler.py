@@ -163,7 +163,9 @@ def test_the_smallest_answers(most: int) -> None:
     driver = Driver(4)
     driver.run(ask(1, 70, most))
     assert driver.end(1) == Done(1, "length", Usage(70, 0, most))
-    assert driver.steps == most
+    assert driver.steps == 1
+    driver.run(again := ask(2, text(70, 1), most))
+    assert driver.end(again.request).usage == Usage(70, 64, most), "the prompt was computed: it is in the cache"
 
 
 def test_a_stop_token_is_counted_and_not_given() -> None:
@@ -289,6 +291,7 @@ def test_followers_go_to_the_front_when_their_leader_fails() -> None:
     driver.finish()
     assert driver.admissions == [1, 2, 3, 9]
     assert driver.ends[1] == []  # the loop says Failed
+    assert [driver.end(request).usage for request in (2, 3)] == [Usage(100, 0, 5), Usage(0, 0, 5)], "the heir pays the prompt"
     assert [driver.tokens[request] for request in (2, 3)] == [expected(submit)[0] for submit in group(n=3)[1:]]
 
 

@@ -11,8 +11,9 @@ from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 import msgspec
 
 from reckon.engines.base import Prepared
+from reckon.engines.grammars import refusal
 from reckon.engines.scores import Scores
-from reckon.errors import EngineFailed, EngineUnavailable
+from reckon.errors import ApiError, EngineFailed, EngineUnavailable
 from reckon.job import CallDelta, Delta, Event, Finish, FinishReason, Scored, Usage
 from reckon.link import Abort, Done, Failed, Score, Submit, Tokens
 from reckon.text.pieces import CallArguments, CallStart, Piece, Text
@@ -50,8 +51,14 @@ class Choice:
 
     @property
     def usage(self) -> Usage:
-        """What the engine charged; a failed answer costs nothing."""
-        return self.ended.usage if isinstance(self.ended, Done) else Usage()
+        """What the engine charged."""
+        return self.ended.usage if isinstance(self.ended, Done | Failed) else Usage()
+
+    def error(self, failed: Failed) -> ApiError:
+        """What the client is told, by whose fault it was."""
+        if failed.fault == "grammar" and self.submit.grammar is not None:
+            return refusal(self.submit.grammar, failed.message)
+        return EngineFailed(failed.message)
 
     def again(self) -> Submit:
         """The same request with what is already known of its answer: another worker goes on after the last token."""
@@ -137,7 +144,7 @@ class NativeRun:
             message = await self._messages.get()
             choice = self._choices[message.request]
             if isinstance(message, Failed):
-                raise EngineFailed(message.message)
+                raise choice.error(message)
             if isinstance(message, Gone):
                 raise EngineUnavailable(message.message)
             if isinstance(message, Done):

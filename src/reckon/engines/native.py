@@ -201,8 +201,7 @@ class NativeEngine:
                 return
         for message in messages:
             if isinstance(message, Abort) and message.request in self._open:
-                _, choice = self._open[message.request]
-                self._deliver(choice.end_by_journal(message.keep))
+                self._end_by_journal(self._open[message.request][1], message.keep)
 
     def _abort(self, abort: Abort) -> None:
         self._send(abort)
@@ -215,6 +214,14 @@ class NativeEngine:
             del self._open[message.request]
             self._finish_times.append(time.monotonic())
         entry[0].deliver(entry[1], message)
+
+    def _end_by_journal(self, choice: Choice, keep: int | None) -> None:
+        """For a worker that is gone, and counted in its place."""
+        done = choice.end_by_journal(keep)
+        prompt, cached, completion = done.usage.prompt_tokens, done.usage.cached_tokens, done.usage.completion_tokens
+        self._counted_before = _sum(self._counted_before, Counters(prompt, cached, completion))
+        self._counters = _sum(self._counters, Counters(prompt, cached, completion))
+        self._deliver(done)
 
     async def _supervise(self) -> None:
         """Read the link for ever; when the worker is lost, start another and go on."""
@@ -281,7 +288,7 @@ class NativeEngine:
         for request, (_, choice) in list(self._open.items()):
             choice.restarts += 1
             if choice.stopping:
-                self._deliver(choice.end_by_journal(choice.kept))
+                self._end_by_journal(choice, choice.kept)
             elif choice.restarts > RESTARTS_PER_REQUEST:
                 self._deliver(Failed(request, f"the engine was lost {choice.restarts} times while it worked on this request"))
 

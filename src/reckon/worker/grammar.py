@@ -1,12 +1,11 @@
 """The grammars of a worker's answers: which tokens may come next, and when an answer is complete. Knows no step and no batch.
 
-``loop.py`` makes one Grammars at the start; the scheduler asks it for a matcher for each request that has a grammar.
+``loop.py`` makes one Grammars at the start; the scheduler asks it for a matcher for each answer that has a grammar.
 """
 
 import logging
 import time
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,55 +13,35 @@ from llguidance import LLMatcher, LLTokenizer
 from numpy.typing import NDArray
 
 from reckon.job import Grammar
-from reckon.link import Submit
 from reckon.worker.compiler import compiled, open_tokenizer, raise_broken
 
 log = logging.getLogger(__name__)
 
 
-MOST_BEGINNINGS = 4
-
-
 class GrammarMatcher:
-    """worker/sequence.py's Matcher over llguidance, at the beginning of an answer. ``make`` compiles its grammar.
+    """worker/sequence.py's Matcher over llguidance.
 
-    What a matcher may remember of its lexer is limited. One that has met the limit begins anew and follows the answer up to
-    where it was: it needs little for that, since most of what it remembered were ways not taken. Matchers copied from each
-    other would share that memory, and so one answer could break another; therefore each is compiled for itself.
-
-    Beginning anew costs every answer of the step, so it happens MOST_BEGINNINGS times at most, and then the matcher breaks.
+    What a matcher may remember of its lexer is limited, and one that has met the limit is of no use any more. Another that is
+    led along the same answer needs little for that, since most of what it remembered were ways not taken: the scheduler
+    has one made. Matchers copied from each other would share that memory, and so one answer could break another; therefore
+    each is compiled for itself.
     """
 
-    def __init__(self, make: Callable[[], LLMatcher]) -> None:
-        self._make = make
-        self._matcher = make()
-        self._taken: list[int] = []
-        self._beginnings = 0
+    def __init__(self, matcher: LLMatcher) -> None:
+        self._matcher = matcher
 
     def allow(self, mask: NDArray[np.uint32]) -> None:
         """Write the bits of the tokens that may come next. Stop tokens are among them where the answer may end."""
         bits = self._matcher.compute_bitmask()
-        if self._matcher.is_error():
-            self._begin_anew()
-            bits = self._matcher.compute_bitmask()
-            raise_broken(self._matcher)  # a broken matcher allows the end, which would pass for an answer
+        raise_broken(self._matcher)  # a broken matcher allows the end, which would pass for an answer
         mask[:] = np.frombuffer(bits, np.uint32)[: len(mask)]  # llguidance's has a word more where the last one is full
 
     def take(self, token: int) -> bool:
         """Go on behind ``token``; True when only the end may follow. Raises ValueError for a token that was not allowed."""
         if not self._matcher.consume_token(token):
-            self._begin_anew()
-            self._matcher.consume_token(token)
             raise_broken(self._matcher)
-        self._taken.append(token)
+            raise ValueError("the answer left its grammar")
         return self._matcher.is_stopped()
-
-    def _begin_anew(self) -> None:
-        self._beginnings += 1
-        if self._beginnings > MOST_BEGINNINGS:
-            raise ValueError("the grammar needs more memory than an answer may have; make it simpler")
-        self._matcher = self._make()
-        self._matcher.consume_tokens(self._taken)
 
 
 class Grammars:
@@ -92,8 +71,4 @@ class Grammars:
         self.load()
         if self._tokenizer is None:
             raise ValueError(self._refusal)
-        return GrammarMatcher(partial(compiled, self._tokenizer, grammar))
-
-    def of(self, submit: Submit) -> GrammarMatcher | None:
-        """What the scheduler asks for."""
-        return None if submit.grammar is None else self.matcher(submit.grammar)
+        return GrammarMatcher(compiled(self._tokenizer, grammar))

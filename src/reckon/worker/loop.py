@@ -7,6 +7,7 @@ whatever a step throws.
 import contextlib
 import logging
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import reckon
@@ -35,6 +36,11 @@ from reckon.worker.runner import Runner
 from reckon.worker.scheduler import Plan, Scheduler
 
 log = logging.getLogger(__name__)
+
+COMPILE_SECONDS = 0.05
+COMPILE_SHARE = 0.2
+"""Grammars are compiled between steps, for so long at a time (and what the last one takes more), and for at most this share
+of the time while answers are computed: a crowd of slow ones costs the others a fifth of their speed and not their answers."""
 
 
 def serve(launch: Launch, link: WorkerEnd) -> int:
@@ -85,18 +91,27 @@ def start(launch: Launch, link: WorkerEnd) -> tuple[Runner, Ready, Scheduler]:
         device.numeric_path, fingerprint, room.context, stop_tokens, room.blocks * BLOCK_SIZE, room.bytes, phases,
         arch.vocab_size,
     )  # fmt: skip
-    return runner, ready, Scheduler(Blocks(room.blocks), launch.step_tokens, launch.max_sequences, grammars.of)
+    return runner, ready, Scheduler(Blocks(room.blocks), launch.step_tokens, launch.max_sequences, grammars.matcher)
 
 
 class Loop:
     """Steps while there is work, sleeps on the link while there is none."""
 
-    def __init__(self, link: WorkerEnd, scheduler: Scheduler, runner: Runner, self_check: bool = False) -> None:
+    def __init__(
+        self,
+        link: WorkerEnd,
+        scheduler: Scheduler,
+        runner: Runner,
+        self_check: bool = False,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._link = link
         self._scheduler = scheduler
         self._runner = runner
         self._self_check = self_check
         self._steps = 0
+        self._clock = clock
+        self._compile_again = 0.0
 
     def run(self) -> None:
         """Raises LinkClosed when the API process is gone."""
@@ -105,10 +120,11 @@ class Loop:
             if idle and self._self_check:
                 self._scheduler.check()
             out = self._take(self._link.receive(None if idle else 0))
-            works = not self._scheduler.idle
+            out += self._compile()
+            works = self._scheduler.steps
             if works:
                 out += self._step()
-            if works or out:
+            if works or out or self._scheduler.uncompiled:
                 # Also after a step that gave no token: a long prompt's chunks are progress, and the API judges by the pulse.
                 self._link.send([*out, self._pulse()])
 
@@ -119,6 +135,18 @@ class Loop:
                 out += self._scheduler.submit(message)
             elif isinstance(message, Abort):
                 out += self._scheduler.abort(message)
+        return out
+
+    def _compile(self) -> list[FromWorker]:
+        """Some of the grammars that wait for it, as many as the others' answers bear."""
+        out: list[FromWorker] = []
+        began = now = self._clock()
+        if self._scheduler.steps and began < self._compile_again:
+            return out
+        while self._scheduler.uncompiled and now - began < COMPILE_SECONDS:
+            out += self._scheduler.compile()
+            now = self._clock()
+        self._compile_again = began + (now - began) / COMPILE_SHARE
         return out
 
     def _step(self) -> list[FromWorker]:

@@ -16,7 +16,7 @@ from reckon.errors import UnsupportedModel
 from reckon.models.arch import Arch
 from reckon.models.weights import Weights
 from reckon.worker.scheduler import Piece, Plan
-from reckon.worker.sequence import Pick, Sequence, why_broken
+from reckon.worker.sequence import Pick, Sequence
 
 SHARE = 0.5
 """Of the memory that is free after loading, this much is offered to the KV cache when nobody says otherwise."""
@@ -33,11 +33,11 @@ class Room:
 
 @dataclass(frozen=True, slots=True)
 class Masks:
-    """What grammars allow the sampled rows of a step, as SamplingRows has it. ``broken`` says by row which grammar failed."""
+    """What grammars allow the sampled rows of a step, as SamplingRows has it. ``errors`` are what matchers raised, by row."""
 
     words: NDArray[np.uint32]  # [G, ceil(vocab / 32)]
     rows: NDArray[np.int32]  # [R]
-    broken: list[str]  # R of them, "" where nothing is
+    errors: list[Exception | None]  # R of them
 
 
 class Runner:
@@ -78,7 +78,7 @@ class Runner:
         """Compute a plan; one Pick for each piece that samples. A grammar that breaks costs its own answer only."""
         sequences = [piece.sequence for piece in plan.pieces if piece.samples]
         masks = make_masks(sequences, self._vocab_size)
-        return _picks(sequences, self._device.step(make_batch(plan, masks)), masks.broken)
+        return _picks(sequences, self._device.step(make_batch(plan, masks)), masks.errors)
 
     def close(self) -> None:
         self._device.close()
@@ -87,28 +87,28 @@ class Runner:
 def make_masks(sequences: Items[Sequence], vocab_size: int) -> Masks:
     """Ask each matcher what may come next."""
     words = np.zeros((sum(sequence.matcher is not None for sequence in sequences), -(-vocab_size // 32)), np.uint32)
-    rows, broken, used = np.full(len(sequences), -1, np.int32), [""] * len(sequences), 0
+    rows, errors, used = np.full(len(sequences), -1, np.int32), list[Exception | None]([None] * len(sequences)), 0
     for row, sequence in enumerate(sequences):
         if sequence.matcher is None:
             continue
         try:
             sequence.matcher.allow(words[used])
         except Exception as error:  # whatever it throws, the others of this step go on
-            broken[row] = why_broken(error, sequence.request)
+            errors[row] = error
         else:
             rows[row] = used
         used += 1
-    return Masks(words, rows, broken)
+    return Masks(words, rows, errors)
 
 
-def _picks(sequences: Items[Sequence], sampled: Sampled, broken: list[str]) -> list[Pick]:
+def _picks(sequences: Items[Sequence], sampled: Sampled, errors: list[Exception | None]) -> list[Pick]:
     picks = []
     for row, (sequence, token) in enumerate(zip(sequences, sampled.tokens.tolist(), strict=True)):
         score = None
         if sequence.logprobs >= 0:
             tops = zip(sampled.top_tokens[row].tolist(), sampled.top_logprobs[row].tolist(), strict=True)
             score = float(sampled.logprobs[row]), [pair for pair in tops if pair[0] >= 0]
-        picks.append(Pick(token, score, broken[row]))
+        picks.append(Pick(token, score, errors[row]))
     return picks
 
 

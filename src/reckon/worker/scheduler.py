@@ -2,7 +2,8 @@
 
 Policy, all of it: answers that are being generated come first, one token each; what is left of the step's budget goes to
 prompts, oldest first, in chunks. A new answer is admitted when there is a place and room for its whole prompt. When blocks
-run out, the youngest answer gives its blocks back and waits at the front of the queue; it loses time, not its tokens.
+run out, the youngest answer gives its blocks back and waits at the front of the queue; it loses time, not its tokens. An
+answer with a grammar waits beside the queue until that is compiled, and so nobody waits behind it.
 """
 
 from collections import OrderedDict
@@ -10,9 +11,9 @@ from dataclasses import dataclass, field
 
 from reckon.devices.batch import BLOCK_SIZE
 from reckon.job import Usage
-from reckon.link import Abort, Counters, Done, Failed, FromWorker, Submit, Tokens
+from reckon.link import Abort, Counters, Done, EndReason, Failed, FromWorker, Submit, Tokens
 from reckon.worker.blocks import Blocks
-from reckon.worker.sequence import MatcherMaker, Pick, Sequence, no_matcher, why_broken
+from reckon.worker.sequence import MatcherMaker, Pick, Sequence, failure, no_matcher
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,7 @@ class Scheduler:
         self.counters = Counters()
         self._step_tokens = max(step_tokens, max_sequences)
         self._max_sequences = max_sequences
+        self._uncompiled: OrderedDict[int, Sequence] = OrderedDict()
         self._waiting: OrderedDict[int, Sequence] = OrderedDict()
         self._running: dict[int, Sequence] = {}
         self._followers: dict[int, list[Sequence]] = {}
@@ -54,39 +56,56 @@ class Scheduler:
 
     @property
     def waiting(self) -> int:
-        return len(self._waiting) + sum(map(len, self._followers.values()))
+        return len(self._uncompiled) + len(self._waiting) + sum(map(len, self._followers.values()))
+
+    @property
+    def uncompiled(self) -> int:
+        return len(self._uncompiled)
+
+    @property
+    def steps(self) -> bool:
+        """Whether there is work for a step."""
+        return bool(self._running or self._waiting)
 
     @property
     def idle(self) -> bool:
-        return not self._running and not self._waiting
+        return not self.steps and not self._uncompiled
 
     def submit(self, submit: Submit) -> list[FromWorker]:
-        """Queue an answer; its end at once if it is not to have any token, or can never have room.
+        """Queue an answer; its end at once if it has all its tokens already, or can never have room.
 
         A worker that was started again may have found less memory than the one that the answer was cut to fit.
         """
-        try:
-            sequence = Sequence.of(submit, self._make_matcher)
-        except Exception as error:  # a grammar's fault is its owner's alone, whatever it throws
-            return [Failed(submit.request, why_broken(error, submit.request))]
+        sequence = Sequence.of(submit)
         most = self.blocks.count * BLOCK_SIZE
         if not 0 < sequence.prompt_length < most:
             return [Failed(submit.request, f"the prompt has {sequence.prompt_length} tokens; it must have 1 to {most - 1}")]
         sequence.max_tokens = min(sequence.max_tokens, most - sequence.prompt_length)
-        if sequence.complete:  # its last worker died between the last token and the end
-            return [self._done(sequence, "stop", sequence.usage())]
-        if sequence.generated >= sequence.max_tokens:
-            return [self._done(sequence, "length", sequence.usage())]
+        if over := self._over(sequence):
+            return over
         leader = submit.leader
-        if leader is not None and (leader in self._waiting or self._prefilling(leader)):
+        if leader is not None and (leader in self._uncompiled or leader in self._waiting or self._prefilling(leader)):
             self._followers.setdefault(leader, []).append(sequence)
         else:
-            self._waiting[sequence.request] = sequence
+            self._queue(sequence)
+        return []
+
+    def compile(self) -> list[FromWorker]:
+        """Compile the grammar that has waited longest. Takes long: the loop decides when."""
+        sequence = next(iter(self._uncompiled.values()))
+        try:
+            sequence.follow(self._make_matcher)
+        except Exception as error:  # a grammar's fault is its owner's alone, whatever it throws
+            return self._fail(sequence, error)
+        del self._uncompiled[sequence.request]
+        if over := self._over(sequence):
+            return over
+        self._queue(sequence, first=sequence.admitted or sequence.leader is not None)
         return []
 
     def abort(self, abort: Abort) -> list[FromWorker]:
         """End an answer wherever it is; nothing if it has ended already."""
-        sequence = self._waiting.get(abort.request) or self._running.get(abort.request) or self._follower(abort.request)
+        sequence = self._find(abort.request)
         return [] if sequence is None else self._finish(sequence, "abort", abort.keep)
 
     def schedule(self) -> Plan:
@@ -120,17 +139,35 @@ class Scheduler:
 
     def fail(self, sequence: Sequence) -> None:
         """Drop a sequence that broke the step."""
-        self._remove(sequence)
+        self._remove(sequence, Usage())
 
     def check(self) -> None:
         """Raise RuntimeError when a block is lost, held twice or held by nobody."""
         self.blocks.check([sequence.table for sequence in self._running.values()])
 
+    def _over(self, sequence: Sequence) -> list[FromWorker]:
+        """The end of an answer whose last worker died between its last token and its end; nothing for any other."""
+        if sequence.complete:
+            return self._finish(sequence, "stop")
+        if not sequence.uncompiled and 0 < sequence.max_tokens <= sequence.generated:
+            return self._finish(sequence, "length")
+        return []
+
+    def _queue(self, sequence: Sequence, *, first: bool = False) -> None:
+        """To where it has to wait next."""
+        queue = self._uncompiled if sequence.uncompiled else self._waiting
+        queue[sequence.request] = sequence
+        queue.move_to_end(sequence.request, last=not first)
+
     def _append(self, sequence: Sequence, pick: Pick) -> list[FromWorker]:
-        broken = pick.broken or _take(sequence, pick.token)
-        if broken:
-            self._remove(sequence)
-            return [Failed(sequence.request, broken)]
+        if not sequence.max_tokens:  # its prompt is in the cache now, which is all that was wanted
+            return self._finish(sequence, "length")
+        error = pick.error or _take(sequence, pick.token)
+        if error is not None:
+            if not sequence.may_begin_anew:
+                return self._fail(sequence, error)
+            self._begin_anew(sequence)
+            return []
         if pick.token in sequence.stop_tokens:
             return self._finish(sequence, "stop")
         out: list[FromWorker] = [Tokens(sequence.request, [pick.token], None if pick.score is None else [pick.score])]
@@ -140,29 +177,46 @@ class Scheduler:
             out += self._finish(sequence, "length")
         return out
 
-    def _finish(self, sequence: Sequence, reason: str, keep: int | None = None) -> list[FromWorker]:
-        self._remove(sequence)
+    def _finish(self, sequence: Sequence, reason: EndReason, keep: int | None = None) -> list[FromWorker]:
         usage = sequence.usage(keep)
-        if not sequence.admitted:  # nothing was computed for it: nothing to charge
-            usage = Usage()
+        self._remove(sequence, usage)
         self.counters.discarded += sequence.generated - usage.completion_tokens if sequence.admitted else 0
-        return [self._done(sequence, reason, usage)]
+        return [Done(sequence.request, reason, usage)]
 
-    def _done(self, sequence: Sequence, reason: str, usage: Usage) -> Done:
+    def _fail(self, sequence: Sequence, error: Exception) -> list[FromWorker]:
+        """End an answer whose matcher raised."""
+        failed = failure(sequence.request, error, sequence.usage())
+        self._remove(sequence, failed.usage)
+        return [failed]
+
+    def _begin_anew(self, sequence: Sequence) -> None:
+        """Its matcher broke: it waits for another one, and the token that was picked is picked again by that."""
+        self._give_back(sequence)
+        sequence.matcher = None
+        self._queue(sequence, first=True)
+
+    def _remove(self, sequence: Sequence, usage: Usage) -> None:
+        """The answer is over, and ``usage`` is what it is charged."""
         self.counters.prompt += usage.prompt_tokens
         self.counters.cached += usage.cached_tokens
         self.counters.completion += usage.completion_tokens
-        return Done(sequence.request, reason, usage)  # type: ignore[arg-type]
-
-    def _remove(self, sequence: Sequence) -> None:
+        self._uncompiled.pop(sequence.request, None)
         self._waiting.pop(sequence.request, None)
-        if self._running.pop(sequence.request, None) is not None:
-            self.blocks.release(sequence.table)
-            sequence.table = []
+        if sequence.request in self._running:
+            self._give_back(sequence)
         for followers in self._followers.values():
             if sequence in followers:
                 followers.remove(sequence)
-        self._free_followers(sequence.request)
+        self._pass_on(sequence, paid=not sequence.pays_prompt or usage.prompt_tokens > 0)
+
+    def _pass_on(self, leader: Sequence, *, paid: bool) -> None:
+        """A leader ended before its prompt was computed: its first follower leads the others, and pays if it did not."""
+        followers = self._followers.pop(leader.request, [])
+        if followers:
+            heir, *rest = followers
+            heir.pays_prompt = not paid
+            self._followers[heir.request] = rest
+            self._queue(heir, first=True)
 
     def _admit(self, sequence: Sequence) -> bool:
         """Move a waiting sequence to the running ones if its whole prompt has room, with what the cache knows of it."""
@@ -196,24 +250,30 @@ class Scheduler:
         given_back = set(sequence.table)
         plan.pieces = [piece for piece in plan.pieces if piece.sequence is not sequence]
         plan.new_blocks = [block for block in plan.new_blocks if block not in given_back]
-        self.blocks.release(sequence.table)
-        sequence.table, sequence.computed = [], 0
-        del self._running[sequence.request]
+        self._give_back(sequence)
         self._waiting[sequence.request] = sequence
         self._waiting.move_to_end(sequence.request, last=False)
         self.counters.preemptions += 1
+
+    def _give_back(self, sequence: Sequence) -> None:
+        """Of a running answer: what it holds. It has to be computed again, if it goes on."""
+        del self._running[sequence.request]
+        self.blocks.release(sequence.table)
+        sequence.table, sequence.computed = [], 0
 
     def _prefilling(self, request: int) -> bool:
         sequence = self._running.get(request)
         return sequence is not None and sequence.computed < sequence.prompt_length
 
     def _free_followers(self, leader: int) -> None:
-        """The leader's prompt is in the cache, or will never be: its followers queue at the front."""
+        """The leader's prompt is in the cache: its followers queue at the front."""
         for follower in reversed(self._followers.pop(leader, [])):
-            self._waiting[follower.request] = follower
-            self._waiting.move_to_end(follower.request, last=False)
+            self._queue(follower, first=True)
 
-    def _follower(self, request: int) -> Sequence | None:
+    def _find(self, request: int) -> Sequence | None:
+        for place in (self._uncompiled, self._waiting, self._running):
+            if request in place:
+                return place[request]
         return next((s for followers in self._followers.values() for s in followers if s.request == request), None)
 
     @staticmethod
@@ -221,10 +281,10 @@ class Scheduler:
         return -(-tokens // BLOCK_SIZE)
 
 
-def _take(sequence: Sequence, token: int) -> str:
-    """Append the token. Returns why it could not be, if the grammar broke over it: other answers go on."""
+def _take(sequence: Sequence, token: int) -> Exception | None:
+    """Append the token. Returns what the grammar raised over it: other answers go on."""
     try:
         sequence.append(token)
     except Exception as error:
-        return why_broken(error, sequence.request)
-    return ""
+        return error
+    return None

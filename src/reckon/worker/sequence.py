@@ -8,8 +8,8 @@ from typing import Protocol, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from reckon.job import Sampling, Usage
-from reckon.link import Score, Submit
+from reckon.job import Grammar, Sampling, Usage
+from reckon.link import Failed, Score, Submit
 
 log = logging.getLogger(__name__)
 
@@ -24,31 +24,32 @@ class Matcher(Protocol):
         """The token was picked. True when the answer is complete: nothing but its end may follow."""
 
 
-MatcherMaker: TypeAlias = Callable[[Submit], Matcher | None]
-"""The matcher of a request at the beginning of its answer, None without a grammar. Raises ValueError like a Matcher."""
+MatcherMaker: TypeAlias = Callable[[Grammar], Matcher]
+"""A matcher at the beginning of an answer. Raises ValueError like a Matcher. Takes long: it compiles."""
+
+MOST_BEGINNINGS = 5
 
 
-def no_matcher(submit: Submit) -> None:
+def no_matcher(grammar: Grammar) -> Matcher:
     """For a worker that is never asked for a grammar, such as a benchmark's. Raises ValueError when it is."""
-    if submit.grammar is not None:
-        raise ValueError("this engine has no grammars")
+    raise ValueError("this engine has no grammars")
 
 
-def why_broken(error: Exception, request: int) -> str:
-    """What its owner is told when a matcher raised. Anything but a ValueError is our defect, and logged as one."""
+def failure(request: int, error: Exception, usage: Usage) -> Failed:
+    """What a matcher that raised leads to. Anything but a ValueError is our defect, logged as one and charged to nobody."""
     if isinstance(error, ValueError):
-        return str(error) or "the answer left its grammar"
+        return Failed(request, str(error) or "the answer left its grammar", "grammar", usage)
     log.error("the grammar of request %d failed", request, exc_info=error)
-    return "the engine could not follow the grammar of this request"
+    return Failed(request, "the engine could not follow the grammar of this request")
 
 
 @dataclass(frozen=True, slots=True)
 class Pick:
-    """What a step found for one sequence: its next token, with a score where asked for; or, in ``broken``, why none."""
+    """What a step found for one sequence: its next token, with a score where asked for; or what its matcher raised."""
 
     token: int
     score: Score | None = None
-    broken: str = ""
+    error: Exception | None = None
 
 
 class History:
@@ -86,6 +87,8 @@ class Sequence:
     stop_tokens: frozenset[int]
     salt: str
     leader: int | None
+    pays_prompt: bool
+    grammar: Grammar | None
     table: list[int] = field(default_factory=list)
     computed: int = 0
     cached: int = 0
@@ -98,15 +101,12 @@ class Sequence:
     matcher: Matcher | None = None
     complete: bool = False
     """Whether the matcher has said that only the end may follow."""
+    beginnings: int = 0
+    begun_at: int = -1
+    """How often a matcher was made for it, and how many tokens there were the last time."""
 
     @classmethod
-    def of(cls, submit: Submit, make_matcher: MatcherMaker = no_matcher) -> "Sequence":
-        """Raises ValueError when the grammar cannot be followed, or not along the tokens that are there already."""
-        matcher = make_matcher(submit)
-        complete = False
-        if matcher is not None:
-            for token in submit.generated:
-                complete = matcher.take(token)
+    def of(cls, submit: Submit) -> "Sequence":
         sampling = submit.sampling
         penalised = sampling.repetition_penalty != 1 or sampling.presence_penalty != 0 or sampling.frequency_penalty != 0
         return cls(
@@ -119,13 +119,13 @@ class Sequence:
             stop_tokens=frozenset(submit.stop_tokens),
             salt=submit.salt,
             leader=submit.leader,
+            pays_prompt=submit.leader is None,
+            grammar=submit.grammar,
             admitted=bool(submit.generated),
             history=History(submit.prompt, submit.generated) if penalised else None,
             bias_tokens=np.array([token for token, _ in submit.bias], np.int32),
             bias_values=np.array([value for _, value in submit.bias], np.float32),
             logprobs=submit.logprobs,
-            matcher=matcher,
-            complete=complete,
         )
 
     @property
@@ -136,6 +136,25 @@ class Sequence:
     @property
     def generated(self) -> int:
         return len(self.tokens) - self.prompt_length
+
+    @property
+    def uncompiled(self) -> bool:
+        return self.grammar is not None and self.matcher is None
+
+    @property
+    def may_begin_anew(self) -> bool:
+        """Whether another matcher could get further than the one that broke. Each costs time that others wait for."""
+        return self.beginnings < MOST_BEGINNINGS and self.generated > self.begun_at
+
+    def follow(self, make: MatcherMaker) -> None:
+        """Compile the grammar, if there is one, and follow it along the answer so far. Raises ValueError when it cannot be."""
+        if self.grammar is None:
+            return
+        self.beginnings, self.begun_at = self.beginnings + 1, self.generated
+        matcher = make(self.grammar)
+        for token in self.tokens[self.prompt_length :]:
+            self.complete = matcher.take(token)
+        self.matcher = matcher
 
     def append(self, token: int) -> None:
         """Take the next token. Raises ValueError when the matcher does; the token is not there then.
@@ -149,8 +168,13 @@ class Sequence:
             self.history.add(token)
 
     def usage(self, keep: int | None = None) -> Usage:
-        """Tokens to charge. A follower's prompt is its leader's, and counted there; ``keep`` cuts what nobody used."""
+        """Tokens to charge: none if nothing was computed. ``keep`` cuts what nobody used.
+
+        The prompt that choices have in common is counted once, by the first that is admitted.
+        """
+        if not self.admitted:
+            return Usage()
         completion = self.generated if keep is None else min(keep, self.generated)
-        if self.leader is not None:
+        if not self.pays_prompt:
             return Usage(completion_tokens=completion)
         return Usage(self.prompt_length, self.cached, completion)
