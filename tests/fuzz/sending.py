@@ -126,7 +126,7 @@ def fault_of(answer: Answer, *, whole: bool = True) -> str:
     if answer.status >= 400 and answer.complete and not _envelope(answer) and answer.headers.get(b"content-length") != b"0":
         return f"status {answer.status} without an envelope: {answer.body[:300]!r}"
     if answer.headers.get(b"content-type", b"").startswith(b"text/event-stream"):
-        if b'\ndata: {"error"' in b"\n" + answer.body:
+        if b'\ndata: {"error"' in b"\n" + answer.body and b'"code":"invalid_grammar"' not in answer.body:
             return f"an error in a stream: {answer.body[-300:]!r}"
         if whole and not (answer.complete and answer.body.endswith(b"data: [DONE]\n\n")):
             return f"a stream without an end: {answer.body[-300:]!r}"
