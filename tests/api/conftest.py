@@ -33,6 +33,7 @@ def make_desk(tmp_path: Path, empty_ledger: Path) -> Iterator[Any]:
         limit_nano: int | None = None,
         models: Any = (),
         opened_by: type[Ledger] = Ledger,
+        seconds: dict[str, float] | None = None,
         **flags: Any,
     ) -> Desk:
         home = tmp_path / str(len(opened))
@@ -42,7 +43,8 @@ def make_desk(tmp_path: Path, empty_ledger: Path) -> Iterator[Any]:
         ledger = opened_by(settings.database)
         engine = engine or FakeEngine()
         account, key = ledger.run_now(lambda db: create_key(db, "tester", models=models, limit_nano=limit_nano))
-        opened.append(Desk(create_app(settings, Pool({engine.card.id: engine}), ledger), ledger, engine, account, key))
+        app = create_app(settings, Pool({engine.card.id: engine}), ledger, **(seconds or {}))
+        opened.append(Desk(app, ledger, engine, account, key))
         return opened[-1]
 
     yield make

@@ -75,6 +75,7 @@ class Call:
         self.messages: list[dict[str, Any]] = []
         self.left = asyncio.Event()
         self.sent = asyncio.Event()
+        self._stuck = False
         self.watch: Callable[[dict[str, Any]], object] = lambda message: None
         self._desk = desk
         self._body: bytes | None = json.dumps(body).encode()
@@ -83,6 +84,10 @@ class Call:
 
     async def run(self) -> None:
         await self._desk.app(self._scope, self._receive, self._send)
+
+    def stick(self) -> None:
+        """Take nothing more, and stay."""
+        self._stuck = True
 
     @property
     def status(self) -> int | None:
@@ -106,6 +111,8 @@ class Call:
     async def _send(self, message: dict[str, Any]) -> None:
         await asyncio.sleep(0)
         self.watch(message)
+        if self._stuck:
+            await asyncio.sleep(60)
         if self.left.is_set():
             raise OSError("the client is gone")
         self.messages.append(message)

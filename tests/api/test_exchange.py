@@ -222,3 +222,49 @@ async def test_an_error_of_unbroken_work_comes_before_the_cancellation() -> None
     task.cancel()
     with pytest.raises(ValueError, match="no"):
         await task
+
+
+QUIET = {"quiet_seconds": 0.05}
+
+
+async def test_a_stream_that_is_silent_from_the_beginning_is_kept_alive(make_desk: Any) -> None:
+    """A long prompt takes longer than proxies wait."""
+    desk = make_desk(seconds=QUIET)
+    desk.engine.enqueue(0.3, *say("a"))
+    response = await desk.chat(stream=True)
+    assert response.status_code == 200 and response.text.startswith(": keep-alive\n\n")
+    assert chunks(response.text)[-1]["choices"][0]["finish_reason"] == "stop"
+
+
+@pytest.mark.parametrize(("failure", "code"), FAILURES)
+@pytest.mark.parametrize("silence", [0.0, 0.3])
+async def test_an_error_has_a_status_until_the_first_comment(
+    make_desk: Any, failure: Exception, code: str, silence: float
+) -> None:
+    desk = make_desk(seconds=QUIET)
+    desk.engine.enqueue(silence, failure)
+    response = await desk.chat(stream=True)
+    if silence:
+        assert response.status_code == 200 and response.text.startswith(": keep-alive\n\n")
+        assert chunks(response.text)[-1]["error"]["code"] == code
+    else:
+        assert response.status_code in (500, 503) and response.json()["error"]["code"] == code
+    await check_books(desk, code)
+
+
+@pytest.mark.parametrize("stream", [True, False])
+@pytest.mark.parametrize("taken", [0, 1, 2])
+async def test_a_client_that_stays_and_takes_nothing_counts_as_gone(make_desk: Any, stream: bool, taken: int) -> None:
+    desk = make_desk(max_concurrent=1, seconds={"stuck_seconds": 0.05})
+    call = Call(desk, chat_body(stream=stream))
+    call.watch = lambda message: call.stick() if len(call.messages) == taken else None
+    await asyncio.wait_for(call.run(), 4)
+    assert len(call.messages) == min(taken, 2 if not stream else taken)
+    await check_books(desk, "abort" if stream else "stop")
+
+
+async def test_a_silent_client_is_not_a_stuck_one(make_desk: Any) -> None:
+    """It is the engine that says nothing here."""
+    desk = make_desk(seconds={"stuck_seconds": 0.05})
+    desk.engine.enqueue(Delta(0, "content", "a"), 0.2, *say("b"))
+    assert (await desk.chat(stream=True)).text.endswith("data: [DONE]\n\n")

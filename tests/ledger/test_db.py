@@ -1,11 +1,13 @@
 """Opening, migrating, transactions, and several processes on one file."""
 
 import asyncio
+import contextlib
 import os
 import stat
 import subprocess
 import sys
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
 from pathlib import Path
@@ -283,3 +285,40 @@ def test_a_newer_versions_ledger_is_refused(url: str) -> None:
     ledger.close()
     with pytest.raises(BadSetting, match="9999"):
         Ledger(url)
+
+
+def test_a_database_has_one_server(url: str) -> None:
+    """Who only reads or makes keys, as the command line does, is not one."""
+    first, second = Ledger(url), Ledger(url)
+    first.claim()
+    with pytest.raises(BadSetting, match="is in use by another server"):
+        second.claim()
+    second.run_now(lambda db: create_key(db, "ann"))
+    first.close()
+    second.claim()
+    second.close()
+
+
+CLAIM = """
+import sys, time
+from reckon.ledger.db import Ledger
+ledger = Ledger(sys.argv[1])
+ledger.claim()
+print("claimed", flush=True)
+time.sleep(60)
+"""
+
+
+def test_a_server_that_was_killed_has_no_claim(url: str, ledger: Ledger) -> None:
+    process = subprocess.Popen([sys.executable, "-c", CLAIM, url], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None and process.stdout.readline() == "claimed\n"
+    with pytest.raises(BadSetting, match="another server"):
+        ledger.claim()
+    process.kill()
+    process.communicate()
+    for _ in range(100):  # PostgreSQL notices a moment later
+        with contextlib.suppress(BadSetting):
+            ledger.claim()
+            return
+        time.sleep(0.05)
+    raise AssertionError("still claimed")

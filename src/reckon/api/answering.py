@@ -27,8 +27,11 @@ QUIET_SECONDS = 15.0
 
 
 class Answering:
-    def __init__(self, pool: Pool, ledger: Ledger, metrics: Metrics, *, max_body: int) -> None:
+    def __init__(
+        self, pool: Pool, ledger: Ledger, metrics: Metrics, *, max_body: int, quiet_seconds: float = QUIET_SECONDS
+    ) -> None:
         self.max_body = max_body
+        self._quiet_seconds = quiet_seconds
         self._pool = pool
         self._ledger = ledger
         self._metrics = metrics
@@ -45,7 +48,7 @@ class Answering:
         engine.admit(prepared)
         exchange = Exchange(engine, prepared, account, self._ledger, self._metrics, stream=asked.stream, arrived=arrived)
         head = Head(asked.job.id, int(time.time()), asked.job.model, engine.fingerprint, asked.job.n)
-        answer = Answer(asked, form(head), exchange)
+        answer = Answer(asked, form(head), exchange, self._quiet_seconds)
         return Attended(answer.stream if asked.stream else answer.whole)
 
 
@@ -56,6 +59,7 @@ class Answer:
     asked: Asked
     form: Form
     exchange: Exchange
+    quiet_seconds: float
 
     async def whole(self, scope: Scope, receive: Receive, send: Send) -> None:
         async with aclosing(self.exchange.events()) as events:
@@ -63,22 +67,22 @@ class Answer:
         await http.encoded(completion, headers=self._headers())(scope, receive, send)
 
     async def stream(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Until the first event has come, an error is an HTTP status; from then on a frame. Either way the stream is ended."""
+        """Until something has been written, an error is an HTTP status; from then on a frame. Either way the stream ends."""
         async with (
             aclosing(self.exchange.events()) as events,
             aclosing(sse.stream(events, self.form, self._usage_place(), self._so_far())) as frames,
+            EventStream(send, self._headers(), comment=sse.KEEP_ALIVE, quiet_seconds=self.quiet_seconds) as out,
         ):
-            first = await anext(frames)
-            async with EventStream(send, self._headers(), comment=sse.KEEP_ALIVE, quiet_seconds=QUIET_SECONDS) as out:
-                await out.write(first)
-                try:
-                    async for frame in frames:
-                        await out.write(frame)
-                except ClientDisconnect:
+            try:
+                async for frame in frames:
+                    await out.write(frame)
+            except ClientDisconnect:
+                raise
+            except Exception as error:
+                if not out.started:
                     raise
-                except Exception as error:
-                    await out.write(sse.failure(http.translated(error, scope)))
-                await out.write(sse.DONE)
+                await out.write(sse.failure(http.translated(error, scope)))
+            await out.write(sse.DONE)
 
     def _headers(self) -> dict[str, str]:
         headers = {"x-reckon-seed": str(self.asked.job.sampling.seed)}

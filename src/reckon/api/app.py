@@ -3,6 +3,7 @@
 That is: an id on every answer, a limit on bodies, every error in OpenAI's envelope. Knows no chat; the CLI serves it.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -12,7 +13,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.routing import Route, Router
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from reckon.api.answering import Answering
+from reckon.api.answering import QUIET_SECONDS, Answering
 from reckon.api.answers import http
 from reckon.api.asking import schema
 from reckon.api.auth import ACCESS_CLASSES, Access, Guard
@@ -27,6 +28,9 @@ from reckon.engines.pool import Pool
 from reckon.errors import BodyTooLarge
 from reckon.ledger.accounts import Account
 from reckon.ledger.db import Ledger
+
+STUCK_SECONDS = 60.0
+"""How long a client may take nothing of its answer before it counts as gone: it holds a place, and blocks of the KV cache."""
 
 Handler: TypeAlias = Callable[[Request, Account], Awaitable[ASGIApp]]
 UNROUTED = "none"
@@ -78,7 +82,15 @@ def entries(chat: Chat, text: Completions, models: Models, ops: Ops) -> list[Ent
     ]
 
 
-def create_app(config: Config, pool: Pool, ledger: Ledger, extra: Sequence[Entry] = ()) -> "App":
+def create_app(
+    config: Config,
+    pool: Pool,
+    ledger: Ledger,
+    extra: Sequence[Entry] = (),
+    *,
+    quiet_seconds: float = QUIET_SECONDS,
+    stuck_seconds: float = STUCK_SECONDS,
+) -> "App":
     """The application. Starting and closing pool and ledger stays with the caller; ``extra`` are routes of other packages.
 
     Raises BadSetting when a model's own sampling defaults are outside the fields' ranges.
@@ -86,19 +98,22 @@ def create_app(config: Config, pool: Pool, ledger: Ledger, extra: Sequence[Entry
     for model, defaults in pool.defaults().items():
         schema.check_defaults(model, defaults)
     metrics, max_body = Metrics(), int(config.max_body_mb * 1e6)
-    answering = Answering(pool, ledger, metrics, max_body=max_body)
+    answering = Answering(pool, ledger, metrics, max_body=max_body, quiet_seconds=quiet_seconds)
     routes = entries(Chat(answering), Completions(answering), Models(pool), Ops(pool, ledger, metrics))
-    return App([*routes, *extra], Guard(config, ledger), metrics, max_body=max_body)
+    return App([*routes, *extra], Guard(config, ledger), metrics, max_body=max_body, stuck_seconds=stuck_seconds)
 
 
 class App:
     """Where every request comes in and every answer goes out."""
 
-    def __init__(self, routes: Sequence[Entry], guard: Guard, metrics: Metrics, *, max_body: int) -> None:
+    def __init__(
+        self, routes: Sequence[Entry], guard: Guard, metrics: Metrics, *, max_body: int, stuck_seconds: float = STUCK_SECONDS
+    ) -> None:
         self.entries = tuple(routes)
         self._router = Router([_route(entry, guard) for entry in routes], redirect_slashes=False)
         self._metrics = metrics
         self._max_body = max_body
+        self._stuck_seconds = stuck_seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         scope["app"] = self  # with it, the router raises what it cannot route instead of answering in plain text
@@ -106,7 +121,7 @@ class App:
             await self._router(scope, receive, send)
             return
         http.stamp(scope)
-        answer = _Answer(scope, send, self._metrics)
+        answer = _Answer(scope, send, self._metrics, self._stuck_seconds)
         try:
             await self._router(scope, self._limited(scope, receive), answer.send)
         except ClientDisconnect:
@@ -161,13 +176,14 @@ class _Door:
 
 
 class _Answer:
-    """What goes out: carries the request's id, and is counted by its status."""
+    """What goes out: carries the request's id, and is counted by its status. Nobody waits for ever until it is taken."""
 
-    def __init__(self, scope: Scope, send: Send, metrics: Metrics) -> None:
+    def __init__(self, scope: Scope, send: Send, metrics: Metrics, stuck_seconds: float) -> None:
         self.started = False
         self._scope = scope
         self._send = send
         self._metrics = metrics
+        self._stuck_seconds = stuck_seconds
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
@@ -175,4 +191,8 @@ class _Answer:
             MutableHeaders(scope=message)["x-request-id"] = http.request_id(self._scope)
             path = self._scope.get("reckon.path", UNROUTED)
             self._metrics.requests.labels(path, str(message["status"])).inc()
-        await self._send(message)
+        try:
+            async with asyncio.timeout(self._stuck_seconds):
+                await self._send(message)
+        except TimeoutError:
+            raise ClientDisconnect from None

@@ -53,6 +53,7 @@ async def _serve(config: Config, models: Sequence[str], sock: socket.socket, con
     sources = _resolve(models)
     ledger = Ledger(config.database)
     try:
+        ledger.claim()
         await ledger.run(recover)
         pool = await _start_engines(config, sources, console)
         try:

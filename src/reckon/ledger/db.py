@@ -4,13 +4,14 @@ The API awaits ``run``, the command line calls ``run_now``. SQLite and PostgreSQ
 """
 
 import asyncio
+import fcntl
 import os
 import sqlite3
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from importlib import resources
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import sqlalchemy as sa
 from alembic import command
@@ -39,10 +40,16 @@ READS_ONLY = "reckon_reads_only"
 """The execution option by which a SQLite transaction begins without the write lock."""
 MIGRATION_LOCK = 7_276_265
 """The number of PostgreSQL's advisory lock under which servers that start together migrate one after the other."""
+SERVER_LOCK = sa.select(sa.func.pg_try_advisory_lock(sa.func.hashtext(sa.literal("reckon server ") + sa.func.current_schema())))
+"""Held by a session for as long as it lives: by one server for each schema."""
+
+
+class Closable(Protocol):
+    def close(self) -> None: ...
 
 
 class Ledger:
-    """The open database. Several processes may have the same one open."""
+    """The open database. Several processes may have the same one open, one of them as its server."""
 
     def __init__(self, url: str) -> None:
         """Open or create, then migrate to this version's tables. A new SQLite file is its owner's only (0600, directory 0700).
@@ -50,6 +57,8 @@ class Ledger:
         Raises BadSetting when the URL, the path or the server cannot be used, or the tables are a newer version's.
         """
         parsed = _parse(url)
+        self._url = parsed
+        self._claim: Closable | None = None
         self._engine = _engine(parsed)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="ledger")
         try:
@@ -58,6 +67,15 @@ class Ledger:
             self.close()
             reason = error.orig if isinstance(error, DBAPIError) else error
             raise BadSetting(f"database {_shown(parsed)} cannot be opened: {reason}") from error
+
+    def claim(self) -> None:
+        """Be the database's one server until it is closed, or this process ends.
+
+        Raises BadSetting when another is: each would take what the other runs for what a dead one left behind.
+        """
+        self._claim = _locked_file(self._url) if self._url.get_backend_name() == "sqlite" else _locking_session(self._url)
+        if self._claim is None:
+            raise BadSetting(f"database {_shown(self._url)} is in use by another server; each needs a database of its own")
 
     async def run(self, work: Callable[[Connection], T], *, reads_only: bool = False) -> T:
         """``work`` in a transaction of its own: committed when it returns, rolled back when it raises, the exception passed on.
@@ -75,6 +93,8 @@ class Ledger:
         """Finish the work already given, then close the connection. May be called twice."""
         self._thread.shutdown(wait=True)
         self._engine.dispose()
+        if self._claim is not None:
+            self._claim.close()
 
     def _submit(self, work: Callable[[Connection], T], reads_only: bool) -> Future[T]:
         return self._thread.submit(self._transact, work, reads_only)
@@ -121,6 +141,30 @@ def _sqlite(url: sa.URL) -> Engine:
     event.listen(engine, "connect", _set_up)
     event.listen(engine, "begin", _begin)
     return engine
+
+
+def _locked_file(url: sa.URL) -> Closable | None:
+    """A file beside the database; None when another process has it locked. SQLite's own locks are held for moments only."""
+    if url.database in (None, "", ":memory:"):
+        return sqlite3.connect(":memory:")
+    descriptor = os.open(f"{url.database}.server", os.O_RDWR | os.O_CREAT, 0o600)
+    file = os.fdopen(descriptor, "r+b")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.close()
+        return None
+    return file
+
+
+def _locking_session(url: sa.URL) -> Closable | None:
+    """A connection that keeps a lock of PostgreSQL's; None when another session has it."""
+    connection = sa.create_engine(url, poolclass=sa.NullPool).connect()
+    if not connection.execute(SERVER_LOCK).scalar_one():
+        connection.close()
+        return None
+    connection.commit()
+    return connection
 
 
 def _private_file(path: Path) -> None:

@@ -159,7 +159,7 @@ def settle(db: Connection, request: str, usage: Usage, outcome: str, *, first_to
 def recover(db: Connection) -> int:
     """Close what a server that died left open: outcome "lost", cost 0, reservations released. Returns how many there were.
 
-    For the start of the only server on this database: it cannot tell another's running requests from a dead one's.
+    For the start of a server that has claimed this database: it cannot tell another's running requests from a dead one's.
     """
     lock = sa.select(requests.c.id, requests.c.key_id, requests.c.reserved_nano).where(requests.c.settled.is_(None))
     rows = db.execute(lock.order_by(requests.c.id).with_for_update()).all()

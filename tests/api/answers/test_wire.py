@@ -44,6 +44,25 @@ async def test_a_stream() -> None:
     assert line.body == b"data: 1\n\n" and last["more_body"] is False
 
 
+async def test_an_error_before_anything_was_written_leaves_the_status_open() -> None:
+    line = Line()
+    with pytest.raises(ValueError):
+        async with stream(line) as out:
+            assert not out.started
+            raise ValueError
+    assert line.messages == []
+
+
+async def test_the_first_comment_starts_a_silent_stream() -> None:
+    line = Line()
+    async with stream(line, quiet=0.02) as out:
+        await asyncio.sleep(0.05)
+        assert out.started
+        await out.write(b"x")
+    assert [message["type"] for message in line.messages].count("http.response.start") == 1
+    assert line.messages[0]["status"] == 200 and line.body.startswith(b": alive\n\n")
+
+
 async def test_a_quiet_stream_is_kept_alive_and_a_busy_one_is_not() -> None:
     line = Line()
     async with stream(line, quiet=0.05) as out:

@@ -34,7 +34,7 @@ AnswerEvents: TypeAlias = AsyncIterator[Event | Settled]
 async def stream(
     events: AnswerEvents, form: Form, place: UsagePlace = "finish", so_far: Callable[[], shapes.UsageBody] | None = None
 ) -> AsyncGenerator[bytes, None]:
-    """Frames, without the closing DONE. The first comes when the first event has: until then a failure can be a status.
+    """Frames, without the closing DONE. The first comes when the first event has.
 
     ``so_far`` gives the usage that every chunk carries when that was asked for.
     """

@@ -34,10 +34,15 @@ class Attended:
 
 
 class EventStream:
-    """A response of server-sent events. Enter it when the first frame is there: from then on its status is 200."""
+    """A response of server-sent events. Its status, 200, goes out with the first frame, or with the first comment.
+
+    Until then it is not ``started``, and an error can still have a status of its own.
+    """
 
     def __init__(self, send: Send, headers: Mapping[str, str], *, comment: bytes, quiet_seconds: float) -> None:
+        self.started = False
         self._send = send
+        self._writing = asyncio.Lock()
         self._headers = {
             "content-type": "text/event-stream; charset=utf-8",
             "cache-control": "no-cache",
@@ -50,8 +55,6 @@ class EventStream:
         self._last = self._clock()
 
     async def __aenter__(self) -> "EventStream":
-        raw = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in self._headers.items()]
-        await self._deliver({"type": "http.response.start", "status": 200, "headers": raw})
         self._beat = asyncio.ensure_future(self._keep_alive())
         return self
 
@@ -66,7 +69,12 @@ class EventStream:
     async def write(self, frame: bytes) -> None:
         """Raises ClientDisconnect when nobody reads any more."""
         self._last = self._clock()
-        await self._deliver({"type": "http.response.body", "body": frame, "more_body": True})
+        async with self._writing:
+            if not self.started:
+                self.started = True
+                raw = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in self._headers.items()]
+                await self._deliver({"type": "http.response.start", "status": 200, "headers": raw})
+            await self._deliver({"type": "http.response.body", "body": frame, "more_body": True})
 
     async def _keep_alive(self) -> None:
         """A comment, which clients skip, whenever nothing was written for a while: proxies close silent connections."""
