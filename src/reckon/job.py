@@ -137,11 +137,15 @@ class CallDelta(msgspec.Struct, frozen=True):
 
 
 class Finish(msgspec.Struct, frozen=True):
-    """The one last event of a choice. The prompt is counted in choice 0 only."""
+    """The one last event of a choice, with the stop string that ended it, if one did.
+
+    The prompt is counted in one choice only, the first unless that ended before it was computed.
+    """
 
     choice: int
     reason: FinishReason
     usage: Usage
+    stop: str | None = None
 
 
 Event: TypeAlias = Delta | CallDelta | Finish

@@ -33,7 +33,7 @@ def make_desk(tmp_path: Path, empty_ledger: Path) -> Iterator[Any]:
         limit_nano: int | None = None,
         models: Any = (),
         opened_by: type[Ledger] = Ledger,
-        seconds: dict[str, float] | None = None,
+        more: dict[str, Any] | None = None,
         **flags: Any,
     ) -> Desk:
         home = tmp_path / str(len(opened))
@@ -43,7 +43,7 @@ def make_desk(tmp_path: Path, empty_ledger: Path) -> Iterator[Any]:
         ledger = opened_by(settings.database)
         engine = engine or FakeEngine()
         account, key = ledger.run_now(lambda db: create_key(db, "tester", models=models, limit_nano=limit_nano))
-        app = create_app(settings, Pool({engine.card.id: engine}), ledger, **(seconds or {}))
+        app = create_app(settings, Pool({engine.card.id: engine}), ledger, **(more or {}))
         opened.append(Desk(app, ledger, engine, account, key))
         return opened[-1]
 

@@ -229,7 +229,7 @@ QUIET = {"quiet_seconds": 0.05}
 
 async def test_a_stream_that_is_silent_from_the_beginning_is_kept_alive(make_desk: Any) -> None:
     """A long prompt takes longer than proxies wait."""
-    desk = make_desk(seconds=QUIET)
+    desk = make_desk(more=QUIET)
     desk.engine.enqueue(0.3, *say("a"))
     response = await desk.chat(stream=True)
     assert response.status_code == 200 and response.text.startswith(": keep-alive\n\n")
@@ -241,7 +241,7 @@ async def test_a_stream_that_is_silent_from_the_beginning_is_kept_alive(make_des
 async def test_an_error_has_a_status_until_the_first_comment(
     make_desk: Any, failure: Exception, code: str, silence: float
 ) -> None:
-    desk = make_desk(seconds=QUIET)
+    desk = make_desk(more=QUIET if silence else None)
     desk.engine.enqueue(silence, failure)
     response = await desk.chat(stream=True)
     if silence:
@@ -255,7 +255,7 @@ async def test_an_error_has_a_status_until_the_first_comment(
 @pytest.mark.parametrize("stream", [True, False])
 @pytest.mark.parametrize("taken", [0, 1, 2])
 async def test_a_client_that_stays_and_takes_nothing_counts_as_gone(make_desk: Any, stream: bool, taken: int) -> None:
-    desk = make_desk(max_concurrent=1, seconds={"stuck_seconds": 0.05})
+    desk = make_desk(max_concurrent=1, more={"stuck_seconds": 0.05})
     call = Call(desk, chat_body(stream=stream))
     call.watch = lambda message: call.stick() if len(call.messages) == taken else None
     await asyncio.wait_for(call.run(), 4)
@@ -265,6 +265,6 @@ async def test_a_client_that_stays_and_takes_nothing_counts_as_gone(make_desk: A
 
 async def test_a_silent_client_is_not_a_stuck_one(make_desk: Any) -> None:
     """It is the engine that says nothing here."""
-    desk = make_desk(seconds={"stuck_seconds": 0.05})
+    desk = make_desk(more={"stuck_seconds": 0.05})
     desk.engine.enqueue(Delta(0, "content", "a"), 0.2, *say("b"))
     assert (await desk.chat(stream=True)).text.endswith("data: [DONE]\n\n")

@@ -66,7 +66,7 @@ async def test_a_stop_string_ends_the_answer_and_says_what_was_kept(checkpoint: 
     desk.end("abort", needed)
     events = await desk.events()
     assert content(events) == "one two "
-    assert events[-1] == Finish(0, "stop", Usage(3, 0, needed))
+    assert events[-1] == Finish(0, "stop", Usage(3, 0, needed), "STOP")
     assert desk.aborts == [Abort(1, desk.choices[0].kept)]
     assert before < desk.choices[0].kept <= needed
 

@@ -43,6 +43,20 @@ def test_any_division_gives_what_the_whole_text_gives(stop: list[str], text: str
 
 
 @given(stops, wide, st.lists(st.integers(0, 24)))
+@example(["ab", "a"], "xab", [])
+@example(["ab", "a"], "xab", [2])
+@example(["b", "ab", "abc"], "xabc", [2, 3])
+def test_it_says_which_it_found(stop: list[str], text: str, cuts: list[int]) -> None:
+    """Of those that begin first, the shortest."""
+    finder = StopFinder(stop)
+    for chunk in chunked(text, cuts):
+        finder.push(chunk)
+    finder.flush()
+    found = sorted((text.find(each), len(each), each) for each in stop if each in text)
+    assert finder.matched == (found[0][2] if found else None)
+
+
+@given(stops, wide, st.lists(st.integers(0, 24)))
 def test_holds_only_what_can_still_become_a_stop(stop: list[str], text: str, cuts: list[int]) -> None:
     finder = StopFinder(stop)
     seen = out = ""

@@ -1,29 +1,47 @@
-"""From a valid request to the last byte of its answer, for chats and completions alike: read ``take`` from top to bottom.
+"""From a valid request to the last byte of its answer, for all kinds of requests: read ``take`` from top to bottom.
 
 Knows the order of things only; each step's rules are in the module that it calls.
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
+from typing import Protocol
 
+import msgspec
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from reckon.api.answers import http, shapes, sse
-from reckon.api.answers.forms import Form, Head
+from reckon.api.answers import http, sse
+from reckon.api.answers.forms import Head
 from reckon.api.answers.wire import Attended, EventStream
 from reckon.api.asking.schema import Asked
 from reckon.api.auth import check_model
 from reckon.api.exchange import Exchange
 from reckon.api.metrics import Metrics
 from reckon.engines.pool import Pool
+from reckon.errors import ApiError
 from reckon.ledger.accounts import Account
 from reckon.ledger.db import Ledger
 
 QUIET_SECONDS = 15.0
 """How long a stream says nothing before a comment shows that it lives."""
+
+
+class Dialect(Protocol):
+    """How an API says what an exchange yields. Its stream and its whole are made of the same events and say the same."""
+
+    end: bytes
+    """What closes a stream, also after a failure."""
+
+    def stream(self, events: sse.AnswerEvents, so_far: sse.SoFar) -> AsyncGenerator[bytes, None]:
+        """Frames, the first when the first event is there."""
+
+    async def whole(self, events: sse.AnswerEvents) -> msgspec.Struct: ...
+
+    def failure(self, error: ApiError) -> bytes:
+        """The frame for what goes wrong in the middle."""
 
 
 class Answering:
@@ -40,7 +58,7 @@ class Answering:
         """A model's own sampling defaults; none of a model that is not served, which ``take`` refuses."""
         return self._pool.defaults().get(model, {})
 
-    async def take(self, asked: Asked, account: Account, form: Callable[[Head], Form], arrived: float) -> ASGIApp:
+    async def take(self, asked: Asked, account: Account, dialect: Callable[[Head], Dialect], arrived: float) -> ASGIApp:
         """Everything that can be refused without running anything is refused here; the rest happens while it is answered."""
         engine = self._pool.find(asked.job.model)
         check_model(account, asked.job.model)
@@ -48,7 +66,7 @@ class Answering:
         engine.admit(prepared)
         exchange = Exchange(engine, prepared, account, self._ledger, self._metrics, stream=asked.stream, arrived=arrived)
         head = Head(asked.job.id, int(time.time()), asked.job.model, engine.fingerprint, asked.job.n)
-        answer = Answer(asked, form(head), exchange, self._quiet_seconds)
+        answer = Answer(asked, dialect(head), exchange, self._quiet_seconds)
         return Attended(answer.stream if asked.stream else answer.whole)
 
 
@@ -57,20 +75,20 @@ class Answer:
     """The two ways of sending what an exchange yields."""
 
     asked: Asked
-    form: Form
+    dialect: Dialect
     exchange: Exchange
     quiet_seconds: float
 
     async def whole(self, scope: Scope, receive: Receive, send: Send) -> None:
         async with aclosing(self.exchange.events()) as events:
-            completion = await sse.fold(events, self.form)
-        await http.encoded(completion, headers=self._headers())(scope, receive, send)
+            whole = await self.dialect.whole(events)
+        await http.encoded(whole, headers=self._headers())(scope, receive, send)
 
     async def stream(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Until something has been written, an error is an HTTP status; from then on a frame. Either way the stream ends."""
         async with (
             aclosing(self.exchange.events()) as events,
-            aclosing(sse.stream(events, self.form, self._usage_place(), self._so_far())) as frames,
+            aclosing(self.dialect.stream(events, self.exchange.so_far)) as frames,
             EventStream(send, self._headers(), comment=sse.KEEP_ALIVE, quiet_seconds=self.quiet_seconds) as out,
         ):
             try:
@@ -81,19 +99,11 @@ class Answer:
             except Exception as error:
                 if not out.started:
                     raise
-                await out.write(sse.failure(http.translated(error, scope)))
-            await out.write(sse.DONE)
+                await out.write(self.dialect.failure(http.translated(error, scope)))
+            await out.write(self.dialect.end)
 
     def _headers(self) -> dict[str, str]:
         headers = {"x-reckon-seed": str(self.asked.job.sampling.seed)}
         if self.asked.ignored:
             headers["x-reckon-ignored"] = ", ".join(self.asked.ignored)
         return headers
-
-    def _usage_place(self) -> sse.UsagePlace:
-        if self.asked.include_usage is None:
-            return "finish"
-        return "apart" if self.asked.include_usage else "none"
-
-    def _so_far(self) -> Callable[[], shapes.UsageBody] | None:
-        return self.exchange.so_far if self.asked.continuous_usage else None

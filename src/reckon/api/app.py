@@ -19,6 +19,7 @@ from reckon.api.asking import schema
 from reckon.api.auth import ACCESS_CLASSES, Access, Guard
 from reckon.api.chat import Chat
 from reckon.api.completions import Completions
+from reckon.api.heap import LARGE_BODY, Heap
 from reckon.api.metrics import Metrics
 from reckon.api.models import Model, ModelList, Models
 from reckon.api.ops import HealthBody, KeyUsage, Ops
@@ -90,6 +91,7 @@ def create_app(
     *,
     quiet_seconds: float = QUIET_SECONDS,
     stuck_seconds: float = STUCK_SECONDS,
+    heap: Heap | None = None,
 ) -> "App":
     """The application. Starting and closing pool and ledger stays with the caller; ``extra`` are routes of other packages.
 
@@ -100,18 +102,20 @@ def create_app(
     metrics, max_body = Metrics(), int(config.max_body_mb * 1e6)
     answering = Answering(pool, ledger, metrics, max_body=max_body, quiet_seconds=quiet_seconds)
     routes = entries(Chat(answering), Completions(answering), Models(pool), Ops(pool, ledger, metrics))
-    return App([*routes, *extra], Guard(config, ledger), metrics, max_body=max_body, stuck_seconds=stuck_seconds)
+    guard, heap = Guard(config, ledger), heap or Heap()
+    return App([*routes, *extra], guard, metrics, heap, max_body=max_body, stuck_seconds=stuck_seconds)
 
 
 class App:
     """Where every request comes in and every answer goes out."""
 
     def __init__(
-        self, routes: Sequence[Entry], guard: Guard, metrics: Metrics, *, max_body: int, stuck_seconds: float = STUCK_SECONDS
+        self, routes: Sequence[Entry], guard: Guard, metrics: Metrics, heap: Heap, *, max_body: int, stuck_seconds: float
     ) -> None:
         self.entries = tuple(routes)
         self._router = Router([_route(entry, guard) for entry in routes], redirect_slashes=False)
         self._metrics = metrics
+        self._heap = heap
         self._max_body = max_body
         self._stuck_seconds = stuck_seconds
 
@@ -142,7 +146,9 @@ class App:
             if declared.isdecimal() and int(declared) > self._max_body:
                 raise self._too_large()
             message = await receive()
-            arrived += len(message.get("body", b""))
+            before, arrived = arrived, arrived + len(message.get("body", b""))
+            if before < LARGE_BODY <= arrived:
+                self._heap.trim_soon()
             if arrived > self._max_body:
                 raise self._too_large()
             return message

@@ -8,6 +8,7 @@ from starlette.types import ASGIApp
 from reckon.api.answering import Answering
 from reckon.api.answers import http
 from reckon.api.answers.forms import ChatForm
+from reckon.api.answers.sse import OpenAI
 from reckon.api.asking import body, schema
 from reckon.ledger.accounts import Account
 
@@ -21,4 +22,6 @@ class Chat:
         sent = await body.read(request, self._answering.max_body)
         job_id = http.completion_id(request.scope, "chatcmpl")
         asked = schema.parse(sent, request=job_id, account=account.id, defaults=self._answering.defaults)
-        return await self._answering.take(asked, account, ChatForm, arrived)
+        return await self._answering.take(
+            asked, account, lambda head: OpenAI(ChatForm(head), asked.include_usage, asked.continuous_usage), arrived
+        )

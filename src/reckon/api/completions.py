@@ -4,7 +4,6 @@ What it shares with a chat is taken from there; only what differs is here. ``app
 """
 
 import time
-from functools import partial
 
 from starlette.requests import Request
 from starlette.types import ASGIApp
@@ -12,6 +11,7 @@ from starlette.types import ASGIApp
 from reckon.api.answering import Answering
 from reckon.api.answers import http
 from reckon.api.answers.forms import TextForm
+from reckon.api.answers.sse import OpenAI
 from reckon.api.asking import body, schema
 from reckon.api.asking.fields import BY_NAME, only
 from reckon.api.asking.reading import Field, Range, invalid
@@ -75,7 +75,9 @@ class Completions:
         sent = await body.read(request, self._answering.max_body)
         job_id = http.completion_id(request.scope, "cmpl")
         asked, echo = parse(sent, request=job_id, account=account.id, defaults=self._answering.defaults)
-        return await self._answering.take(asked, account, partial(TextForm, echo=echo), arrived)
+        return await self._answering.take(
+            asked, account, lambda head: OpenAI(TextForm(head, echo), asked.include_usage, asked.continuous_usage), arrived
+        )
 
 
 def parse(

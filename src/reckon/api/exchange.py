@@ -9,7 +9,6 @@ import time
 from collections.abc import AsyncGenerator, Coroutine
 from typing import Any, TypeVar
 
-from reckon.api.answers import shapes
 from reckon.api.answers.sse import Settled
 from reckon.api.metrics import Metrics
 from reckon.engines.base import Engine, Prepared, Run
@@ -80,13 +79,13 @@ class Exchange:
             await unbroken(self._abandon(_outcome(error)))
             raise
 
-    def so_far(self) -> shapes.UsageBody:
+    def so_far(self) -> Settled:
         """What was used until now. A run that cannot say leaves the completion of unfinished choices out."""
         if isinstance(self._run, Metered):
             usage = self._run.used()
         else:
             usage = Usage(len(self._prepared.prompt), 0, self._finished_usage().completion_tokens)
-        return shapes.usage_body(usage, self._engine.card.price.cost(usage.prompt_tokens, usage.completion_tokens))
+        return Settled(usage, self._engine.card.price.cost(usage.prompt_tokens, usage.completion_tokens))
 
     def _observe(self, event: Event) -> None:
         if isinstance(event, Finish):

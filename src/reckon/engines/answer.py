@@ -96,7 +96,7 @@ class Choice:
         reason: FinishReason = "stop" if self._splitter.stopped else done.reason
         if reason == "stop" and self._splitter.called:
             reason = "tool_calls"
-        yield Finish(self.index, reason, done.usage)
+        yield Finish(self.index, reason, done.usage, self._splitter.stop)
 
     def _events(self, pieces: list[Piece], scores: tuple[Scored, ...]) -> Iterator[Event]:
         """``scores`` go with the first text; where there is none (the tokens became a call, say), with an empty one."""

@@ -31,6 +31,11 @@ class Splitter:
         self._calling = 0  # characters of the call being read, its marker included
 
     @property
+    def stop(self) -> str | None:
+        """The stop string that ended the text, if one did."""
+        return self._stops.matched if self.stopped else None
+
+    @property
     def decided(self) -> int:
         """How many of the characters pushed have met their fate: given, dropped, or in a call that has begun.
 

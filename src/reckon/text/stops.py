@@ -10,7 +10,7 @@ class _Needle:
     """One stop string and how much of its beginning the text seen so far ends with."""
 
     def __init__(self, text: str) -> None:
-        self._text = text
+        self.text = text
         self._fallback: list[int] | None = None
         self.matched = 0
 
@@ -20,15 +20,15 @@ class _Needle:
         at = 0
         while at < len(chunk):
             if not matched:
-                at = chunk.find(self._text[0], at)
+                at = chunk.find(self.text[0], at)
                 if at < 0:
                     break
-            while matched and chunk[at] != self._text[matched]:
+            while matched and chunk[at] != self.text[matched]:
                 matched = self._shorter()[matched - 1]
-            if chunk[at] == self._text[matched]:
+            if chunk[at] == self.text[matched]:
                 matched += 1
             at += 1
-            if matched == len(self._text):
+            if matched == len(self.text):
                 self.matched = 0
                 return at - matched
         self.matched = matched
@@ -38,11 +38,11 @@ class _Needle:
         """For each prefix of the string, how long its longest proper prefix is that is also its suffix."""
         if self._fallback is None:
             self._fallback = [0]
-            for letter in self._text[1:]:
+            for letter in self.text[1:]:
                 length = self._fallback[-1]
-                while length and letter != self._text[length]:
+                while length and letter != self.text[length]:
                     length = self._fallback[length - 1]
-                self._fallback.append(length + (letter == self._text[length]))
+                self._fallback.append(length + (letter == self.text[length]))
         return self._fallback
 
 
@@ -50,6 +50,7 @@ class StopFinder:
     """Cuts text at the stop string that begins first; the cut does not depend on how the text was divided.
 
     ``stopped`` turns True at the cut. It comes when the stop is whole and no stop that began before it can still follow.
+    ``matched`` is then the stop string that was found: of several that begin there, the shortest.
     """
 
     def __init__(self, stop: Sequence[str]) -> None:
@@ -58,6 +59,7 @@ class StopFinder:
         self._held = ""
         self._cut: int | None = None  # where the first whole stop string begins, counted from the start of _held
         self.stopped = False
+        self.matched: str | None = None
 
     @property
     def held(self) -> int:
@@ -76,7 +78,7 @@ class StopFinder:
             found = needle.find(text)
             if found is not None:
                 self._needles.remove(needle)
-                self._cut = before + found if self._cut is None else min(self._cut, before + found)
+                self._mark(before + found, needle.text)
         begun = len(self._held) - max((needle.matched for needle in self._needles), default=0)
         if self._cut is not None and self._cut <= begun:
             self.stopped = True
@@ -90,6 +92,10 @@ class StopFinder:
         for needle in self._needles:
             needle.matched = 0
         return self._release(len(self._held) if self._cut is None else self._cut)
+
+    def _mark(self, at: int, stop: str) -> None:
+        if self._cut is None or self.matched is None or (at, len(stop)) < (self._cut, len(self.matched)):
+            self._cut, self.matched = at, stop
 
     def _release(self, end: int) -> str:
         text = self._held[:end]

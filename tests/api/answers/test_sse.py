@@ -6,7 +6,7 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reckon.api.answers import forms, shapes, sse
+from reckon.api.answers import forms, sse
 from reckon.errors import EngineFailed
 from reckon.job import CallDelta, Delta, Event, Finish, FinishReason, Usage
 
@@ -96,8 +96,8 @@ async def test_usage_can_be_left_out() -> None:
 async def test_usage_so_far_is_in_every_chunk() -> None:
     counts = iter(range(100))
 
-    def so_far() -> shapes.UsageBody:
-        return shapes.usage_body(Usage(1, 0, next(counts)), 0)
+    def so_far() -> sse.Settled:
+        return sse.Settled(Usage(1, 0, next(counts)), 0)
 
     found = await frames(billed(Delta(0, "content", "a"), end()), so_far=so_far)
     assert [chunk["usage"]["completion_tokens"] for chunk in found] == [0, 1, 16]

@@ -29,10 +29,32 @@ class Settled(msgspec.Struct, frozen=True):
 
 
 AnswerEvents: TypeAlias = AsyncIterator[Event | Settled]
+SoFar: TypeAlias = Callable[[], Settled]
+"""What a run has used until now, and what that costs."""
+
+
+class OpenAI:
+    """What answering.py speaks: OpenAI's frames and bodies. ``include_usage`` and ``continuous`` are the stream's options."""
+
+    end = DONE
+
+    def __init__(self, form: Form, include_usage: bool | None, continuous: bool) -> None:
+        self._form = form
+        self._place: UsagePlace = "finish" if include_usage is None else "apart" if include_usage else "none"
+        self._continuous = continuous
+
+    def stream(self, events: AnswerEvents, so_far: SoFar) -> AsyncGenerator[bytes, None]:
+        return stream(events, self._form, self._place, so_far if self._continuous else None)
+
+    async def whole(self, events: AnswerEvents) -> shapes.Whole:
+        return await fold(events, self._form)
+
+    def failure(self, error: ApiError) -> bytes:
+        return failure(error)
 
 
 async def stream(
-    events: AnswerEvents, form: Form, place: UsagePlace = "finish", so_far: Callable[[], shapes.UsageBody] | None = None
+    events: AnswerEvents, form: Form, place: UsagePlace = "finish", so_far: SoFar | None = None
 ) -> AsyncGenerator[bytes, None]:
     """Frames, without the closing DONE. The first comes when the first event has.
 
@@ -42,7 +64,7 @@ async def stream(
     opened = False
     async for event in events:
         if isinstance(event, Settled):
-            bill = shapes.usage_body(event.usage, event.cost_nano)
+            bill = settled_body(event)
             continue
         if not opened:
             opened = True
@@ -63,7 +85,11 @@ async def fold(events: AnswerEvents, form: Form) -> shapes.Whole:
             bill = event
         else:
             kept.append(event)
-    return form.whole(kept, shapes.usage_body(bill.usage, bill.cost_nano))
+    return form.whole(kept, settled_body(bill))
+
+
+def settled_body(bill: Settled) -> shapes.UsageBody:
+    return shapes.usage_body(bill.usage, bill.cost_nano)
 
 
 def failure(error: ApiError) -> bytes:
@@ -71,14 +97,12 @@ def failure(error: ApiError) -> bytes:
     return _frame(error.envelope())
 
 
-def _usage(
-    place: UsagePlace, bill: shapes.UsageBody | None, so_far: Callable[[], shapes.UsageBody] | None
-) -> shapes.UsageBody | UnsetType | None:
+def _usage(place: UsagePlace, bill: shapes.UsageBody | None, so_far: SoFar | None) -> shapes.UsageBody | UnsetType | None:
     """What a chunk with choices says of usage. OpenAI's clients expect null where it comes in a chunk of its own."""
     if place == "finish" and bill is not None:
         return bill
     if so_far is not None:
-        return bill or so_far()
+        return bill or settled_body(so_far())
     return None if place == "apart" else UNSET
 
 

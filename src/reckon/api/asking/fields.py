@@ -6,13 +6,15 @@ Names, ranges, defaults and descriptions down to ``seed`` are the model page's.
 
 import re
 from collections.abc import Callable
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import msgspec
 
 from reckon.api.asking import conversation, formats
 from reckon.api.asking.reading import Field, Range, invalid
 from reckon.errors import InvalidField
+
+EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 
 
 class StreamOptions(msgspec.Struct, forbid_unknown_fields=True):
@@ -22,7 +24,7 @@ class StreamOptions(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class Reasoning(msgspec.Struct, forbid_unknown_fields=True):
-    effort: Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"] | None = None
+    effort: Annotated[str, msgspec.Meta(extra_json_schema={"enum": [*EFFORTS]})] | None = None
     enabled: bool | None = None
 
 
@@ -37,7 +39,6 @@ MAX_METADATA_KEY, MAX_METADATA_VALUE = 64, 512
 TOKENS = 2**31
 """Token ids are below it everywhere; what a vocabulary really has, the engine knows."""
 SEEDS = 2**63
-EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 TIERS = ("auto", "default", "standard", "flex", "scale", "priority", "fast")
 NO_EFFECT = "nothing here depends on it"
 NOT_THINKING = "the models served here have no switch for their reasoning, which is content"
@@ -59,14 +60,24 @@ def _model(value: str) -> str:
     return value
 
 
-def _stop(value: str | list[str]) -> tuple[str, ...]:
-    stops = [value] if isinstance(value, str) else value
-    if len(stops) > MAX_STOPS or not all(stops):
-        raise invalid("stop", STOP_RULE, value)
-    for number, stop in enumerate(stops):
-        if len(stop) > MAX_STOP:
-            raise invalid("stop" if isinstance(value, str) else f"stop.{number}", f"at most {MAX_STOP} characters long", stop)
-    return tuple(stops)
+def stops(name: str) -> Callable[[str | list[str]], tuple[str, ...]]:
+    def check(value: str | list[str]) -> tuple[str, ...]:
+        found = [value] if isinstance(value, str) else value
+        if len(found) > MAX_STOPS or not all(found):
+            raise invalid(name, STOP_RULE, value)
+        for number, stop in enumerate(found):
+            if len(stop) > MAX_STOP:
+                place = name if isinstance(value, str) else f"{name}.{number}"
+                raise invalid(place, f"at most {MAX_STOP} characters long", stop)
+        return tuple(found)
+
+    return check
+
+
+def _reasoning(value: Reasoning) -> Reasoning:
+    if value.effort is not None and value.effort not in EFFORTS:
+        raise invalid("reasoning.effort", f"one of {', '.join(EFFORTS)}", value.effort)
+    return value
 
 
 def _logit_bias(value: dict[str, float]) -> tuple[tuple[int, float], ...]:
@@ -165,7 +176,7 @@ FIELDS = (
         (),
         type=str | Annotated[list[str], msgspec.Meta(extra_json_schema={"maxItems": MAX_STOPS})],
         what=STOP_RULE,
-        make=_stop,
+        make=stops("stop"),
     ),
     Field("n", "integer", "number of sequences to return", 1, Range(1, 4)),
     Field(
@@ -279,7 +290,15 @@ FIELDS = (
         False,
     ),
     Field("reasoning_effort", "string", NOT_THINKING, effect=False, allowed=EFFORTS),
-    Field("reasoning", "object", NOT_THINKING, effect=False, type=Reasoning, what="an object with effort or enabled"),
+    Field(
+        "reasoning",
+        "object",
+        NOT_THINKING,
+        effect=False,
+        type=Reasoning,
+        what="an object with effort or enabled",
+        make=_reasoning,
+    ),
     Field("chat_template_kwargs", "object", "no template here takes any", effect=False),
     Field("store", "boolean", NO_EFFECT, effect=False),
     Field("metadata", "object", NO_EFFECT, effect=False, type=dict[str, str], what=METADATA_RULE, make=_metadata),
