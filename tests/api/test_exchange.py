@@ -99,7 +99,9 @@ async def test_cancelled_while_the_ledger_writes(desk: Desk, stream: bool, block
     else:
         desk.engine.enqueue(*say("a"), block)
     task = asyncio.ensure_future(call.run())
-    await asyncio.sleep(0.05)
+    while not blocking:
+        await asyncio.sleep(0.005)
+    await asyncio.sleep(0.02)
     call.left.set()
     await asyncio.sleep(0.02)
     assert not task.done()
