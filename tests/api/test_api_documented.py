@@ -13,7 +13,7 @@ import pytest
 
 from api.desk import Desk, served
 from fakes import CARD, FakeEngine, say
-from reckon.api import completions
+from reckon.api import completions, messages
 from reckon.api.asking import fields
 from reckon.api.asking.reading import Field
 from reckon.job import CallDelta, Finish, Usage
@@ -44,7 +44,9 @@ def abacus(make_desk: Any) -> Desk:
     return desk
 
 
-@pytest.mark.parametrize(("name", "rows"), [("chat", fields.FIELDS), ("completions", completions.FIELDS)])
+@pytest.mark.parametrize(
+    ("name", "rows"), [("chat", fields.FIELDS), ("completions", completions.FIELDS), ("messages", messages.FIELDS)]
+)
 def test_the_tables_are_those_of_the_code(name: str, rows: tuple[Field, ...]) -> None:
     found = re.search(rf"<!-- table: {name} -->\n(.*?)\n?<!-- end -->", DOC.read_text(), re.DOTALL)
     assert found is not None and found[1] == table(rows), f"put this into {DOC.name}:\n{table(rows)}"

@@ -20,6 +20,7 @@ def test_the_routes_and_who_may_use_them(desk: Desk) -> None:
         ("POST", "/v1/chat/completions", "key"),
         ("POST", "/v1/openai/completions", "key"),
         ("POST", "/v1/completions", "key"),
+        ("POST", "/v1/messages", "key"),
         ("GET", "/v1/openai/models", "key"),
         ("GET", "/v1/models", "key"),
         ("GET", "/v1/openai/models/{id:path}/schema/{variant}", "key"),

@@ -20,10 +20,11 @@ from reckon.api.auth import ACCESS_CLASSES, Access, Guard
 from reckon.api.chat import Chat
 from reckon.api.completions import Completions
 from reckon.api.heap import LARGE_BODY, Heap
+from reckon.api.messages import Messages
 from reckon.api.metrics import Metrics
 from reckon.api.models import Model, ModelList, Models
 from reckon.api.ops import HealthBody, KeyUsage, Ops
-from reckon.api.spec import CHAT, TEXT, About, ModelSchema
+from reckon.api.spec import CHAT, MESSAGES, TEXT, About, ModelSchema
 from reckon.config import Config
 from reckon.engines.pool import Pool
 from reckon.errors import BodyTooLarge
@@ -60,12 +61,13 @@ USAGE = About("What this key has used.", answer=KeyUsage)
 HEALTH = About("Whether every model takes requests.", answer=HealthBody)
 
 
-def entries(chat: Chat, text: Completions, models: Models, ops: Ops) -> list[Entry]:
+def entries(chat: Chat, text: Completions, messages: Messages, models: Models, ops: Ops) -> list[Entry]:
     return [
         Entry("POST", "/v1/openai/chat/completions", "key", chat.complete, CHAT),
         Entry("POST", "/v1/chat/completions", "key", chat.complete, CHAT),
         Entry("POST", "/v1/openai/completions", "key", text.complete, TEXT),
         Entry("POST", "/v1/completions", "key", text.complete, TEXT),
+        Entry("POST", "/v1/messages", "key", messages.complete, MESSAGES),
         Entry("GET", "/v1/openai/models", "key", models.list, LIST),
         Entry("GET", "/v1/models", "key", models.list, LIST),
         *(
@@ -101,7 +103,8 @@ def create_app(
         schema.check_defaults(model, defaults)
     metrics, max_body = Metrics(), int(config.max_body_mb * 1e6)
     answering = Answering(pool, ledger, metrics, max_body=max_body, quiet_seconds=quiet_seconds)
-    routes = entries(Chat(answering), Completions(answering), Models(pool), Ops(pool, ledger, metrics))
+    chat, text, messages = Chat(answering), Completions(answering), Messages(answering)
+    routes = entries(chat, text, messages, Models(pool), Ops(pool, ledger, metrics))
     guard, heap = Guard(config, ledger), heap or Heap()
     return App([*routes, *extra], guard, metrics, heap, max_body=max_body, stuck_seconds=stuck_seconds)
 

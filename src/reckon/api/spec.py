@@ -11,8 +11,8 @@ from typing import Any, Protocol
 import msgspec
 
 from reckon import __version__
-from reckon.api import completions
-from reckon.api.answers import shapes
+from reckon.api import completions, messages
+from reckon.api.answers import anthropic, shapes
 from reckon.api.asking import fields
 from reckon.api.asking.reading import KINDS, Field
 from reckon.api.auth import Access
@@ -33,6 +33,7 @@ class About:
 
 CHAT = About("Go on with a conversation.", fields.FIELDS, shapes.Completion, shapes.Chunk)
 TEXT = About("Go on with a text.", completions.FIELDS, shapes.TextCompletion, shapes.TextChunk)
+MESSAGES = About("Go on with a conversation, as Anthropic's clients have it.", messages.FIELDS, anthropic.Message)
 VARIANTS = {
     "openai-chat-completions": ("/v1/openai/chat/completions", CHAT),
     "openai-completions": ("/v1/openai/completions", TEXT),
