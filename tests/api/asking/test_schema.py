@@ -198,6 +198,14 @@ def test_every_optional_field_may_be_null() -> None:
     assert request.job.max_tokens is None and request.ignored == ()
 
 
+def test_an_effort_inside_reasoning_is_refused_by_its_place() -> None:
+    error = refused(reasoning={"effort": "most"})
+    assert (error.param, error.message) == (
+        "reasoning.effort",
+        f'reasoning.effort must be one of {", ".join(EFFORTS)}, not "most".',
+    )
+
+
 @pytest.mark.parametrize("name", ["model", "messages"])
 def test_required_fields(name: str) -> None:
     body = {"model": "m", "messages": [USER]}
