@@ -169,3 +169,19 @@ async def test_a_grammar_that_breaks_is_its_owners_fault(
         await desk.events()
     assert (caught.value.param, caught.value.message) == (param, says)
     assert await desk.run.cancel() == Usage(3, 0, 2)
+
+
+async def test_each_choice_stops_at_its_own_place_across_the_tokens_of_a_character(checkpoint: Path) -> None:
+    """No beginning of a stop string is shown, whatever follows it, and what only looks like one is text."""
+    stop = "é🎈S"
+    desk = Desk(checkpoint, n=2, stop=("never", stop))
+    assert len(desk.tokenizer.encode_text(stop)) > len(stop), "the characters are of several tokens each"
+    texts = ("a" + stop + "b", "é🎈é🎈x " + stop)
+    kept = [desk.say(text[: text.index(stop) + len(stop)], choice) for choice, text in enumerate(texts)]
+    desk.say("b", 0)
+    for choice, count in enumerate(kept):
+        desk.end("abort", count, choice)
+    events = await desk.events()
+    assert [content(events, choice) for choice in range(2)] == ["a", "é🎈é🎈x "]
+    assert [event.stop for event in events if isinstance(event, Finish)] == [stop, stop]
+    assert sorted((abort.request, abort.keep) for abort in desk.aborts) == [(1, kept[0]), (2, kept[1])]
