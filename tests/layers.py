@@ -13,7 +13,8 @@ LAYERS = (
     ("config", "link", "catalog", "text"),
     ("models", "ledger", "engines"),
     ("devices",),
-    ("worker", "api", "pages"),
+    ("worker", "api"),
+    ("pages",),
     ("cli",),
     ("__main__",),
 )

@@ -29,6 +29,7 @@ from reckon.ledger.accounts import create_key, list_keys
 from reckon.ledger.db import Ledger
 from reckon.ledger.usage import recover
 from reckon.link import Loading
+from reckon.pages import site
 
 PHASES = {
     "device": "starting the device for",
@@ -109,7 +110,7 @@ async def _answer(
     """Run uvicorn on our socket. Ctrl-C lets running answers finish, for as long as ``drain_seconds`` says."""
     server = _Server(
         uvicorn.Config(
-            create_app(config, pool, ledger),
+            create_app(config, pool, ledger, site.entries(pool)),
             log_config=None,
             access_log=False,
             lifespan="off",
