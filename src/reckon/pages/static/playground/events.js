@@ -8,13 +8,9 @@ export class EventParser {
   #decoder = new TextDecoder();
   #rest = "";
   #data = [];
-  #raw = [];
 
   /** Everything that came, as text. */
-  get raw() {
-    if (this.#raw.length > 1) this.#raw = [this.#raw.join("")];
-    return this.#raw[0] ?? "";
-  }
+  raw = "";
 
   /** The data of the events that `bytes` (Uint8Array) completes. A character or a line may be cut anywhere. */
   push(bytes) {
@@ -27,7 +23,7 @@ export class EventParser {
   }
 
   #take(text) {
-    this.#raw.push(text);
+    this.raw += text;
     this.#rest += text;
     const events = [];
     for (let end; (end = lineEnd(this.#rest)); this.#rest = this.#rest.slice(end.next)) {

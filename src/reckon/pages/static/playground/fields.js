@@ -14,8 +14,7 @@ const GROUPS = [
   ["Form of the answer", ["response_format", "stream", "stream_options", "continue_final_message"]],
   ["Token probabilities", ["logprobs", "top_logprobs", "logit_bias"]],
 ];
-const REST = "More";
-const IDLE = "Without effect on this server";
+const REST = "More fields";
 
 /** Fields whose kind alone does not say how they are best edited. */
 const EDITORS = { stop: "lines", tools: "tools", tool_choice: "choice", response_format: "format" };
@@ -26,9 +25,9 @@ export const STARTING = { stream: true, stream_options: { continuous_usage_stats
 /** Titles with their fields, in order; groups without a field are left out. */
 export function grouped(fields) {
   const known = new Map(GROUPS.flatMap(([title, names]) => names.map((name) => [name, title])));
-  const groups = new Map([...GROUPS.map(([title]) => [title, []]), [REST, []], [IDLE, []]]);
+  const groups = new Map([...GROUPS.map(([title]) => [title, []]), [REST, []]]);
   for (const field of fields) {
-    if (!TAKEN.has(field.name)) groups.get(field.effect ? (known.get(field.name) ?? REST) : IDLE).push(field);
+    if (!TAKEN.has(field.name)) groups.get(known.get(field.name) ?? REST).push(field);
   }
   for (const [title, names] of GROUPS) groups.get(title).sort((one, other) => names.indexOf(one.name) - names.indexOf(other.name));
   return [...groups].filter(([, members]) => members.length);

@@ -71,9 +71,9 @@ function take(exchange, data) {
     if (exchange.outcome === "running") end(exchange, "done");
     return;
   }
-  const chunk = JSON.parse(data);
-  if (chunk.error) {
-    end(exchange, "failed", chunk.error);
+  const chunk = safeParse(data);
+  if (chunk === null || chunk.error) {
+    end(exchange, "failed", chunk?.error ?? said("The server sent an event that is not JSON"));
   } else if (addChunk(exchange, chunk)) {
     exchange.timing.last = performance.now();
     exchange.timing.first ??= exchange.timing.last;
