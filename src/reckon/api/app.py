@@ -23,11 +23,13 @@ from reckon.api.ops import HealthBody, KeyUsage, Ops
 from reckon.api.spec import CHAT, TEXT, About, ModelSchema
 from reckon.config import Config
 from reckon.engines.pool import Pool
-from reckon.errors import BodyTooLarge
+from reckon.errors import ApiError, BodyTooLarge
 from reckon.ledger.accounts import Account
 from reckon.ledger.db import Ledger
 
 Handler: TypeAlias = Callable[[Request, Account], Awaitable[ASGIApp]]
+Refused: TypeAlias = Callable[[Request, ApiError], ASGIApp | None]
+"""An error as a page, for who asked for a page; None for everybody else, who gets the envelope."""
 UNROUTED = "none"
 """The path that metrics show for requests that no route took: the real ones are the caller's invention."""
 
@@ -77,8 +79,12 @@ def entries(chat: Chat, text: Completions, models: Models, ops: Ops) -> list[Ent
     ]
 
 
-def create_app(config: Config, pool: Pool, ledger: Ledger, extra: Sequence[Entry] = ()) -> "App":
-    """The application. Starting and closing pool and ledger stays with the caller; ``extra`` are routes of other packages.
+def create_app(
+    config: Config, pool: Pool, ledger: Ledger, extra: Sequence[Entry] = (), refused: Refused = lambda request, error: None
+) -> "App":
+    """The application. Starting and closing pool and ledger stays with the caller.
+
+    ``extra`` are routes of other packages, and ``refused`` shows errors to browsers.
 
     Raises BadSetting when a model's own sampling defaults are outside the fields' ranges.
     """
@@ -87,17 +93,18 @@ def create_app(config: Config, pool: Pool, ledger: Ledger, extra: Sequence[Entry
     metrics, max_body = Metrics(), int(config.max_body_mb * 1e6)
     answering = Answering(pool, ledger, metrics, max_body=max_body)
     routes = entries(Chat(answering), Completions(answering), Models(pool), Ops(pool, ledger, metrics))
-    return App([*routes, *extra], Guard(config, ledger), metrics, max_body=max_body)
+    return App([*routes, *extra], Guard(config, ledger), metrics, max_body=max_body, refused=refused)
 
 
 class App:
     """Where every request comes in and every answer goes out."""
 
-    def __init__(self, routes: Sequence[Entry], guard: Guard, metrics: Metrics, *, max_body: int) -> None:
+    def __init__(self, routes: Sequence[Entry], guard: Guard, metrics: Metrics, *, max_body: int, refused: Refused) -> None:
         self.entries = tuple(routes)
         self._router = Router([_route(entry, guard) for entry in routes], redirect_slashes=False)
         self._metrics = metrics
         self._max_body = max_body
+        self._refused = refused
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         scope["app"] = self  # with it, the router raises what it cannot route instead of answering in plain text
@@ -114,7 +121,8 @@ class App:
             told = responses.translated(error, scope)
             if answer.started:
                 raise
-            await responses.refusal(told, getattr(error, "headers", None))(scope, receive, answer.send)
+            page = self._refused(Request(scope), told)
+            await (page or responses.refusal(told, getattr(error, "headers", None)))(scope, receive, answer.send)
 
     def _limited(self, scope: Scope, receive: Receive) -> Receive:
         """``receive`` that raises BodyTooLarge: at once by the declared length, for chunked bodies when it is passed."""
@@ -153,7 +161,7 @@ class _Door:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive, send)
         scope["reckon.path"] = self._entry.path
-        account = await self._guard.identify(request.headers, self._entry.access)
+        account = await self._guard.identify(request.headers, self._entry.access, request.method)
         with self._guard.place(account):
             response = await self._entry.handler(request, account)
             await response(scope, receive, send)

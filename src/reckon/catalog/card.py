@@ -51,8 +51,8 @@ class Turn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Card(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A model's page in data. ``id`` is "owner/name"; ``checkpoint`` names a directory inside the package, if it ships.
 
-    ``parameters`` is 0 and ``size`` None where nobody has counted. ``conversation`` is the page's longer example, and ``prompts``
-    are questions that the model is good at.
+    ``parameters`` is 0 and ``size`` None where nobody has counted. ``conversation`` is the page's longer example, and
+    ``prompts`` are questions that the model is good at.
     """
 
     id: Annotated[str, msgspec.Meta(pattern=MODEL_ID)]

@@ -6,9 +6,9 @@ script or style, no other host.
 
 import gzip
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import Field, fields
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import Request
@@ -51,7 +51,7 @@ TEMPLATES = Environment(
 class Context(Protocol):
     """A page's data: a dataclass, each field a name in the template."""
 
-    __dataclass_fields__: Any
+    __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
 
 
 def page(request: Request, template: str, context: Context, *, status: int = 200) -> Response:

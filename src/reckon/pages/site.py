@@ -10,21 +10,29 @@ from starlette.responses import Response
 
 from reckon.api.app import Entry, Handler
 from reckon.catalog.card import Card, catalogue
+from reckon.config import Config
 from reckon.engines.pool import Pool
 from reckon.ledger.accounts import Account
+from reckon.ledger.db import Ledger
+from reckon.pages.signin import Signing
 from reckon.pages.static import static
 from reckon.pages.views import Views
 
 CardHandler = Callable[[Request, Account, Card], Awaitable[Response]]
 
 
-def entries(pool: Pool) -> list[Entry]:
+def entries(config: Config, pool: Pool, ledger: Ledger) -> list[Entry]:
     """All pages of what is served here and of what the catalogue knows besides."""
     cards: Mapping[str, Card] = {**catalogue(), **pool.cards()}
-    views = Views(pool, cards)
-    routes = [Entry("GET", "/static/{path:path}", "public", static)]
+    views, signing = Views(pool, cards), Signing(ledger, config.token)
+    routes = [
+        Entry("GET", "/static/{path:path}", "public", static),
+        Entry("GET", "/signin", "visitor", signing.form),
+        Entry("POST", "/signin", "visitor", signing.sign_in),
+        Entry("POST", "/signout", "visitor", signing.sign_out),
+    ]
     for card in cards.values():
-        routes += [Entry("GET", f"/{card.id}{end}", "public", _about(card, view)) for end, view in (("", views.playground),)]
+        routes += [Entry("GET", f"/{card.id}{end}", "visitor", _about(card, view)) for end, view in (("", views.playground),)]
     return routes
 
 

@@ -26,7 +26,7 @@ class Need:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """``label`` in two or three words; ``why`` a sentence, empty when the model takes requests; ``need`` where the card tells."""
+    """``label`` in a few words; ``why`` a sentence, empty when the model takes requests; ``need`` where the card tells."""
 
     runs: bool
     label: str

@@ -15,6 +15,7 @@ from reckon.api import spec
 from reckon.catalog.card import Card
 from reckon.engines.pool import Pool
 from reckon.ledger.accounts import Account
+from reckon.pages.frames import Frame, frame
 from reckon.pages.rendering import page
 from reckon.pages.shown import Shown, shown
 
@@ -27,14 +28,6 @@ class Tab:
     label: str
     path: str
     current: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Frame:
-    """What every page has around its content. ``visitor`` is the name of the key that is signed in, or empty."""
-
-    visitor: str
-    admin: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,18 +68,18 @@ class Views:
     async def playground(self, request: Request, account: Account, card: Card) -> Response:
         """``templates/playground.html``, with a JSON data block ``#page-data``:
 
-        - ``model``: the id, as requests name it. ``origin``: the server's address as the reader sees it, without a slash at the
-          end. ``endpoint``: the path to POST to, from the root.
-        - ``signed_in``: null, or {"name": of the key, "admin": bool}. The session is an HttpOnly cookie: a same-origin ``fetch``
-          with a JSON body carries it by itself, without any Authorization header. null means that requests answer 401: show the
-          way to ``signin`` (a path).
-        - ``runs``: whether the model takes requests now. ``why``: where not, a sentence that says why; else "". ``command``: what
-          serves it.
+        - ``model``: the id, as requests name it. ``origin``: the server's address as the reader sees it, without a slash at
+          the end. ``endpoint``: the path to POST to, from the root.
+        - ``signed_in``: null, or {"name": of the key, "admin": bool}. The session is an HttpOnly cookie: a same-origin
+          ``fetch`` with a JSON body carries it by itself, without any Authorization header. null means that requests answer
+          401: show the way to ``signin`` (a path).
+        - ``runs``: whether the model takes requests now. ``why``: where not, a sentence that says why; else "". ``command``:
+          what serves it.
         - ``context``: tokens. ``price``: {"input", "output"} in nano-dollars per token, integers.
-        - ``fields``: ``fields_in`` of GET /models/{id}/schema/openai-chat-completions as it is: an array in the table's order of
-          {name, ftype: "string" | "number" | "integer" | "boolean" | "array" | "object", description, default, minimum,
-          exclusiveMinimum, maximum, exclusiveMaximum, allowed: [words] | null, examples}. What is not there is null. The model's
-          own sampling defaults are in ``default`` already.
+        - ``fields``: ``fields_in`` of GET /models/{id}/schema/openai-chat-completions as it is: an array in the table's order
+          of {name, ftype: "string" | "number" | "integer" | "boolean" | "array" | "object", description, default, minimum,
+          exclusiveMinimum, maximum, exclusiveMaximum, allowed: [words] | null, examples}. What is not there is null. The
+          model's own sampling defaults are in ``default`` already.
         - ``prompts``: questions to begin with.
         """
         view = shown(card, self._health(card))
@@ -95,7 +88,7 @@ class Views:
             "origin": origin(request),
             "endpoint": ENDPOINT,
             "signed_in": {"name": account.name, "admin": account.admin} if account.id else None,
-            "signin": "/signin",
+            "signin": f"/signin?next={view.path}",
             "runs": view.standing.runs,
             "why": view.standing.why,
             "command": view.standing.command,
@@ -104,7 +97,7 @@ class Views:
             "fields": msgspec.to_builtins(self._schema(request, card).fields_in),
             "prompts": list(card.prompts),
         }
-        return page(request, "playground.html", PlaygroundPage(frame(account), view, tabs(card, ""), data))
+        return page(request, "playground.html", PlaygroundPage(frame(account, view.path), view, tabs(card, ""), data))
 
     def _health(self, card: Card) -> Any:
         return self._pool.health().get(card.id)
@@ -112,10 +105,6 @@ class Views:
     def _schema(self, request: Request, card: Card) -> spec.ModelSchema:
         """What GET /models/{id}/schema/… answers; for a model that is not served, with the page's defaults."""
         return spec.model_schema(VARIANT, origin(request), self._pool.defaults().get(card.id, {}))
-
-
-def frame(account: Account) -> Frame:
-    return Frame(account.name if account.id else "", account.admin)
 
 
 def tabs(card: Card, current: str) -> tuple[Tab, ...]:
