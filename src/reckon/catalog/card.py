@@ -71,7 +71,12 @@ class Card(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     parameters: Annotated[int, msgspec.Meta(ge=0)] = 0
     size: Size | None = None
     prompts: tuple[str, ...] = ("Hello!",)
-    conversation: tuple[Turn, ...] = (Turn("user", "Hello!"),)
+    conversation: tuple[Turn, ...] = (
+        Turn("system", "Answer in one sentence."),
+        Turn("user", "Hello!"),
+        Turn("assistant", "Hello! What would you like to know?"),
+        Turn("user", "Why is the sky blue?"),
+    )
 
     @property
     def owner(self) -> str:

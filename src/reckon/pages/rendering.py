@@ -46,6 +46,7 @@ TEMPLATES = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
+TEMPLATES.policies["json.dumps_kwargs"] = {}  # the order of keys is the order of the tables they come from
 
 
 class Context(Protocol):

@@ -11,6 +11,23 @@ from reckon.ledger.prices import dollars
 from reckon.pages.standing import Standing, standing
 
 MILLION = 1_000_000
+TABS = (
+    ("Playground", ""),
+    ("API", "/api"),
+    ("Input fields", "/fields"),
+    ("Input Schema", "/schema/input"),
+    ("Output Schema", "/schema/output"),
+    ("Streaming Schema", "/schema/streaming"),
+    ("Usage", "/usage"),
+)
+"""What the tabs are called, and where they are behind the model's own address."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tab:
+    label: str
+    path: str
+    current: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +50,11 @@ class Shown:
     license_url: str
     scores: tuple[Score, ...]
     standing: Standing
+
+
+def tabs(model: str, current: str) -> tuple[Tab, ...]:
+    """``current`` is the end of the address, as in TABS."""
+    return tuple(Tab(label, f"/{model}{end}", end == current) for label, end in TABS)
 
 
 def shown(card: Card, health: Health | None) -> Shown:

@@ -4,6 +4,8 @@ A model's pages are routes of their own rather than a pattern: what is not a mod
 """
 
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
+from typing import TypeAlias
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -16,28 +18,42 @@ from reckon.ledger.accounts import Account
 from reckon.ledger.db import Ledger
 from reckon.pages.signin import Signing
 from reckon.pages.static import static
-from reckon.pages.views import Views
+from reckon.pages.usage import Usage
+from reckon.pages.views import SCHEMAS, Views
 
-CardHandler = Callable[[Request, Account, Card], Awaitable[Response]]
+CardHandler: TypeAlias = Callable[[Request, Account, Card], Awaitable[Response]]
 
 
 def entries(config: Config, pool: Pool, ledger: Ledger) -> list[Entry]:
     """All pages of what is served here and of what the catalogue knows besides."""
     cards: Mapping[str, Card] = {**catalogue(), **pool.cards()}
-    views, signing = Views(pool, cards), Signing(ledger, config.token)
-    routes = [
-        Entry("GET", "/static/{path:path}", "public", static),
+    views, signing, usage = Views(pool, cards), Signing(ledger, config.token), Usage(pool, ledger)
+    return [
+        Entry("GET", "/", "visitor", views.catalogue),
         Entry("GET", "/signin", "visitor", signing.form),
         Entry("POST", "/signin", "visitor", signing.sign_in),
         Entry("POST", "/signout", "visitor", signing.sign_out),
+        Entry("GET", "/static/{path:path}", "public", static),
+        *(entry for card in cards.values() for entry in _of_model(card, views, usage)),
     ]
-    for card in cards.values():
-        routes += [Entry("GET", f"/{card.id}{end}", "visitor", _about(card, view)) for end, view in (("", views.playground),)]
-    return routes
 
 
-def _about(card: Card, view: CardHandler) -> Handler:
-    async def handler(request: Request, account: Account) -> Response:
-        return await view(request, account, card)
+def _of_model(card: Card, views: Views, usage: Usage) -> list[Entry]:
+    def entry(end: str, handler: CardHandler) -> Entry:
+        return Entry("GET", f"/{card.id}{end}", "visitor", _about(card, handler))
 
-    return handler
+    return [
+        entry("", views.playground),
+        entry("/api", views.api),
+        entry("/fields", views.fields),
+        *(entry(f"/schema/{name}", partial(views.schema, name=name)) for name in SCHEMAS),
+        entry("/usage", usage.show),
+        Entry("GET", f"/{card.id}/cover.svg", "public", _about(card, views.cover)),
+    ]
+
+
+def _about(card: Card, handler: CardHandler) -> Handler:
+    async def of_card(request: Request, account: Account) -> Response:
+        return await handler(request, account, card)
+
+    return of_card

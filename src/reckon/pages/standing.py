@@ -26,10 +26,12 @@ class Need:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """``label`` in a few words; ``why`` a sentence, empty when the model takes requests; ``need`` where the card tells."""
+    """``label`` in a few words; ``load`` what it is doing now, and ``why`` why it takes no requests, or empty; ``need`` where
+    the card tells."""
 
     runs: bool
     label: str
+    load: str
     why: str
     need: Need | None
     command: str
@@ -40,11 +42,13 @@ def standing(card: Card, health: Health | None) -> Standing:
     command = f"reckon serve {card.id}"
     need = needed(card)
     if health is None:
-        return Standing(False, "Not running here", f"This server was started without it. {_room(need)}".strip(), need, command)
+        return Standing(
+            False, "Not running here", "", f"This server was started without it. {_room(need)}".strip(), need, command
+        )
     if health.ready:
-        return Standing(True, "Running here", "", need, command)
+        return Standing(True, "Running here", f"{health.running} in progress, {health.waiting} waiting", "", need, command)
     why = f"Its engine is not taking requests: {health.state}. They are refused with 503 until it does."
-    return Standing(False, "Starting" if health.restarts == 0 else "Restarting", why, need, command)
+    return Standing(False, "Starting" if health.restarts == 0 else "Restarting", "", why, need, command)
 
 
 def needed(card: Card) -> Need | None:

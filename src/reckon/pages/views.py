@@ -1,6 +1,6 @@
-"""The pages' handlers: who asks, which model, and the context that its template is filled with.
+"""The handlers of the catalogue and of a model's pages: what each template is filled with.
 
-Knows no SQL and no tensors. ``site.py`` routes to it. Every page of a model has the head that ``Frame`` and ``Shown`` describe.
+Knows no SQL and no tensors. ``site.py`` routes to it. Every page of a model has the head that ``Shown`` describes.
 """
 
 from collections.abc import Mapping
@@ -15,28 +15,27 @@ from reckon.api import spec
 from reckon.catalog.card import Card
 from reckon.engines.pool import Pool
 from reckon.ledger.accounts import Account
+from reckon.pages.cover import cover
+from reckon.pages.examples import ENDPOINT, LANGUAGES, Example, examples
 from reckon.pages.frames import Frame, frame
-from reckon.pages.rendering import page
-from reckon.pages.shown import Shown, shown
+from reckon.pages.inputs import Input, inputs
+from reckon.pages.rendering import page, squeezed
+from reckon.pages.schemas import Node, tree
+from reckon.pages.shown import Shown, Tab, shown, tabs
 
 VARIANT = "openai-chat-completions"
-ENDPOINT, _ = spec.VARIANTS[VARIANT]
+SCHEMAS = {"input": "schema_in", "output": "schema_out", "streaming": "schema_stream"}
+"""By the end of the page's address: the key of GET /models/{id}/schema/… that it shows."""
 
 
 @dataclass(frozen=True, slots=True)
-class Tab:
-    label: str
-    path: str
-    current: bool
-
-
-@dataclass(frozen=True, slots=True)
-class ModelPage:
-    """Any tab that needs the model's head only."""
+class CataloguePage:
+    """``query`` is what was searched for; ``running`` counts the models that take requests now."""
 
     frame: Frame
-    model: Shown
-    tabs: tuple[Tab, ...]
+    models: tuple[Shown, ...]
+    query: str
+    running: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,21 +48,67 @@ class PlaygroundPage:
     data: Mapping[str, Any]
 
 
-TABS = (
-    ("Playground", ""),
-    ("API", "/api"),
-    ("Input fields", "/fields"),
-    ("Input Schema", "/schema/input"),
-    ("Output Schema", "/schema/output"),
-    ("Streaming Schema", "/schema/streaming"),
-    ("Usage", "/usage"),
-)
+@dataclass(frozen=True, slots=True)
+class ApiPage:
+    frame: Frame
+    model: Shown
+    tabs: tuple[Tab, ...]
+    endpoint: str
+    base_url: str
+    languages: tuple[str, ...]
+    examples: Mapping[str, Example]
+
+
+@dataclass(frozen=True, slots=True)
+class FieldsPage:
+    """``fields`` are the model page's, ``more`` are ours."""
+
+    frame: Frame
+    model: Shown
+    tabs: tuple[Tab, ...]
+    fields: tuple[Input, ...]
+    more: tuple[Input, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SchemaPage:
+    """``root`` is ``schema`` as a tree, ``endpoint`` where programs read it."""
+
+    frame: Frame
+    model: Shown
+    tabs: tuple[Tab, ...]
+    title: str
+    about: str
+    schema: Mapping[str, Any]
+    root: Node
+    endpoint: str
+
+
+ABOUT = {
+    "input": "What the body of a request may be.",
+    "output": "What a single answer is.",
+    "streaming": "What each event of a stream is. The last is the text [DONE] instead.",
+}
 
 
 class Views:
     def __init__(self, pool: Pool, cards: Mapping[str, Card]) -> None:
         self._pool = pool
         self._cards = cards
+
+    async def catalogue(self, request: Request, account: Account) -> Response:
+        """What runs here first, then by name. With ``q``, the models in whose id or description all its words are."""
+        query = request.query_params.get("q", "").strip()
+        words = query.casefold().split()
+        every = [self._shown(card) for card in self._cards.values()]
+        found = [model for model in every if all(word in f"{model.id} {model.description}".casefold() for word in words)]
+        found.sort(key=lambda model: (not model.standing.runs, not model.featured, model.id.casefold()))
+        running = sum(model.standing.runs for model in every)
+        return page(request, "catalogue.html", CataloguePage(frame(account), tuple(found), query, running))
+
+    async def cover(self, request: Request, account: Account, card: Card) -> Response:
+        headers = {"cache-control": "public, max-age=3600"}
+        return squeezed(request, cover(card).encode(), "image/svg+xml", headers)
 
     async def playground(self, request: Request, account: Account, card: Card) -> Response:
         """``templates/playground.html``, with a JSON data block ``#page-data``:
@@ -82,7 +127,7 @@ class Views:
           model's own sampling defaults are in ``default`` already.
         - ``prompts``: questions to begin with.
         """
-        view = shown(card, self._health(card))
+        view = self._shown(card)
         data = {
             "model": card.id,
             "origin": origin(request),
@@ -97,18 +142,51 @@ class Views:
             "fields": msgspec.to_builtins(self._schema(request, card).fields_in),
             "prompts": list(card.prompts),
         }
-        return page(request, "playground.html", PlaygroundPage(frame(account, view.path), view, tabs(card, ""), data))
+        return page(request, "playground.html", PlaygroundPage(frame(account, view.path), view, tabs(card.id, ""), data))
 
-    def _health(self, card: Card) -> Any:
-        return self._pool.health().get(card.id)
+    async def api(self, request: Request, account: Account, card: Card) -> Response:
+        shape = ApiPage(
+            frame=frame(account, f"/{card.id}/api"),
+            model=self._shown(card),
+            tabs=tabs(card.id, "/api"),
+            endpoint=origin(request) + ENDPOINT,
+            base_url=f"{origin(request)}/v1/openai",
+            languages=tuple(name for name, _ in LANGUAGES),
+            examples=examples(card, origin(request)),
+        )
+        return page(request, "api.html", shape)
+
+    async def fields(self, request: Request, account: Account, card: Card) -> Response:
+        rows, more = inputs(self._defaults(card))
+        shape = FieldsPage(frame(account, f"/{card.id}/fields"), self._shown(card), tabs(card.id, "/fields"), rows, more)
+        return page(request, "fields.html", shape)
+
+    async def schema(self, request: Request, account: Account, card: Card, name: str) -> Response:
+        """One of SCHEMAS."""
+        value = getattr(self._schema(request, card), SCHEMAS[name])
+        here = f"/schema/{name}"
+        shape = SchemaPage(
+            frame=frame(account, f"/{card.id}{here}"),
+            model=self._shown(card),
+            tabs=tabs(card.id, here),
+            title=f"{name.capitalize()} Schema",
+            about=ABOUT[name],
+            schema=value,
+            root=tree(value),
+            endpoint=f"{origin(request)}/models/{card.id}/schema/{VARIANT}",
+        )
+        return page(request, "schema.html", shape)
+
+    def _shown(self, card: Card) -> Shown:
+        return shown(card, self._pool.health().get(card.id))
+
+    def _defaults(self, card: Card) -> Mapping[str, float]:
+        """The model's own sampling defaults; none for a model that is not served, which then shows the page's."""
+        return self._pool.defaults().get(card.id, {})
 
     def _schema(self, request: Request, card: Card) -> spec.ModelSchema:
-        """What GET /models/{id}/schema/… answers; for a model that is not served, with the page's defaults."""
-        return spec.model_schema(VARIANT, origin(request), self._pool.defaults().get(card.id, {}))
-
-
-def tabs(card: Card, current: str) -> tuple[Tab, ...]:
-    return tuple(Tab(label, f"/{card.id}{end}", end == current) for label, end in TABS)
+        """What GET /models/{id}/schema/… answers."""
+        return spec.model_schema(VARIANT, origin(request), self._defaults(card))
 
 
 def origin(request: Request) -> str:
