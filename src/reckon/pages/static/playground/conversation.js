@@ -76,11 +76,12 @@ function asOne(node) {
   return answer && (answer.content || answer.calls.length || answer.finish) ? asMessage(answer) : null;
 }
 
-/** The calls of the answer at the end that still wait for a result. */
+/** The calls of the answer at the end that still wait for a result. One that was cut off at a limit has none. */
 export function openCalls(conversation) {
   const last = path(conversation).at(-1);
   if (last?.kind !== "answer" || last.exchange.outcome !== "done") return [];
-  return last.exchange.answers[last.chosen]?.calls ?? [];
+  const answer = last.exchange.answers[last.chosen];
+  return !answer || answer.finish === "length" ? [] : answer.calls;
 }
 
 /** What the list of conversations calls it. */

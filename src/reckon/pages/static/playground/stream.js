@@ -8,23 +8,25 @@
  *   lost      the connection or the page went away
  */
 
-import { addChunk, addWhole } from "./answer.js";
+import { addChunk, addWhole, emptyAnswer } from "./answer.js";
 import { EventParser } from "./events.js";
 import { encoded } from "./request.js";
 
 const DONE = "[DONE]";
 const REQUEST_HEADERS = { "content-type": "application/json" };
 
-export function newExchange(url, asked) {
+/** `prefix` is the beginning of the one answer, where the request is to go on with it. */
+export function newExchange(url, asked, prefix = "") {
   return {
     url,
     asked,
     body: encoded(asked),
+    prefix,
     outcome: "running",
     status: null,
     headers: {},
     raw: "",
-    answers: [],
+    answers: prefix ? [{ ...emptyAnswer(), content: prefix }] : [],
     usage: null,
     fingerprint: null,
     error: null,
