@@ -27,16 +27,17 @@ const raw = new RawView();
 const total = h("p", { class: "pg-total", title: "All answers of this conversation, hidden branches too" });
 const notice = h("div", { class: "pg-notice", role: "status" });
 const empty = welcome();
+const create = h("button", { type: "button", class: "button quiet", "aria-label": "New conversation", onclick: () => playground.begin() }, "New", h("span", { class: "pg-wide" }, "conversation"));
 
 playground.attach({ panel, composer, drawer, history, thread, raw, total, notice, empty });
-place("top").append(history.element, button("New conversation", () => playground.begin()), total, drawer.opener);
+place("top").append(history.element, create, total, drawer.opener);
 place("thread").append(empty, thread.element);
 place("composer").append(notice, composer.element);
 document.body.append(raw.element);
 
 if (!data.runs) {
   panel.disable();
-  composer.disable(data.why);
+  composer.disable("This model does not run here");
 }
 if (!playground.store.lasts) notice.append(h("p", {}, "This browser keeps no data for this page: a conversation ends with it."));
 
