@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 WIDTH, HEIGHT = 360, 150
-LEFT, RIGHT, TOP, BOTTOM = 52, 356, 12, 126
+LEFT, RIGHT, TOP, BOTTOM = 66, 356, 12, 126
 """Where the bars are, in the picture's units."""
 TICKS = 3
 

@@ -4,6 +4,7 @@
 """
 
 from dataclasses import dataclass
+from urllib.parse import quote
 
 from reckon.catalog.card import Card, Score
 from reckon.engines.base import Health
@@ -52,9 +53,14 @@ class Shown:
     standing: Standing
 
 
+def address(model: str, end: str = "") -> str:
+    """The path of a model's page. A directory that is served may be called anything."""
+    return f"/{quote(model)}{end}"
+
+
 def tabs(model: str, current: str) -> tuple[Tab, ...]:
     """``current`` is the end of the address, as in TABS."""
-    return tuple(Tab(label, f"/{model}{end}", end == current) for label, end in TABS)
+    return tuple(Tab(label, address(model, end), end == current) for label, end in TABS)
 
 
 def shown(card: Card, health: Health | None) -> Shown:
@@ -63,7 +69,7 @@ def shown(card: Card, health: Health | None) -> Shown:
         id=card.id,
         owner=card.owner,
         name=card.name,
-        path=f"/{card.id}",
+        path=address(card.id),
         description=card.description,
         public=card.public,
         featured=card.featured,

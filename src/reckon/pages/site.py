@@ -25,8 +25,12 @@ CardHandler: TypeAlias = Callable[[Request, Account, Card], Awaitable[Response]]
 
 
 def entries(config: Config, pool: Pool, ledger: Ledger) -> list[Entry]:
-    """All pages of what is served here and of what the catalogue knows besides."""
-    cards: Mapping[str, Card] = {**catalogue(), **pool.cards()}
+    """All pages of what is served here and of what the catalogue knows besides.
+
+    A directory with braces in its name is served without pages: the router takes braces for a pattern.
+    """
+    known = {**catalogue(), **pool.cards()}
+    cards: Mapping[str, Card] = {model: card for model, card in known.items() if not set("{}") & set(model)}
     views, signing, usage = Views(pool, cards), Signing(ledger, config.token), Usage(pool, ledger)
     return [
         Entry("GET", "/", "visitor", views.catalogue),

@@ -20,7 +20,7 @@ from reckon.ledger.usage import Slot, Totals, UsageRow, over_time, recent, total
 from reckon.pages.charts import Chart, chart
 from reckon.pages.frames import Frame, frame
 from reckon.pages.rendering import HEADERS, page
-from reckon.pages.shown import Shown, Tab, shown, tabs
+from reckon.pages.shown import Shown, Tab, address, shown, tabs
 
 ROWS = 20
 
@@ -87,7 +87,7 @@ class Usage:
         self._ledger = ledger
 
     async def show(self, request: Request, account: Account, card: Card) -> Response:
-        here = f"/{card.id}/usage"
+        here = address(card.id, "/usage")
         if not account.id:
             return RedirectResponse(f"/signin?next={here}", 303, HEADERS)
         chosen = request.query_params.get("range", "day")

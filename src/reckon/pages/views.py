@@ -21,7 +21,7 @@ from reckon.pages.frames import Frame, frame
 from reckon.pages.inputs import Input, inputs
 from reckon.pages.rendering import page, squeezed
 from reckon.pages.schemas import Node, tree
-from reckon.pages.shown import Shown, Tab, shown, tabs
+from reckon.pages.shown import Shown, Tab, address, shown, tabs
 
 VARIANT = "openai-chat-completions"
 SCHEMAS = {"input": "schema_in", "output": "schema_out", "streaming": "schema_stream"}
@@ -146,7 +146,7 @@ class Views:
 
     async def api(self, request: Request, account: Account, card: Card) -> Response:
         shape = ApiPage(
-            frame=frame(account, f"/{card.id}/api"),
+            frame=frame(account, address(card.id, "/api")),
             model=self._shown(card),
             tabs=tabs(card.id, "/api"),
             endpoint=origin(request) + ENDPOINT,
@@ -158,7 +158,7 @@ class Views:
 
     async def fields(self, request: Request, account: Account, card: Card) -> Response:
         rows, more = inputs(self._defaults(card))
-        shape = FieldsPage(frame(account, f"/{card.id}/fields"), self._shown(card), tabs(card.id, "/fields"), rows, more)
+        shape = FieldsPage(frame(account, address(card.id, "/fields")), self._shown(card), tabs(card.id, "/fields"), rows, more)
         return page(request, "fields.html", shape)
 
     async def schema(self, request: Request, account: Account, card: Card, name: str) -> Response:
@@ -166,7 +166,7 @@ class Views:
         value = getattr(self._schema(request, card), SCHEMAS[name])
         here = f"/schema/{name}"
         shape = SchemaPage(
-            frame=frame(account, f"/{card.id}{here}"),
+            frame=frame(account, address(card.id, here)),
             model=self._shown(card),
             tabs=tabs(card.id, here),
             title=f"{name.capitalize()} Schema",

@@ -23,6 +23,11 @@ toggle.addEventListener("click", () => {
   nameToggle();
 });
 
+// On a narrow screen the tabs scroll; the current one is brought into view.
+const tabs = document.querySelector(".tabs");
+const tab = tabs?.querySelector("[aria-current]");
+if (tab) tabs.scrollLeft = tab.offsetLeft - tabs.offsetLeft - (tabs.clientWidth - tab.offsetWidth) / 2;
+
 // A copy button stands in a .code beside the <pre> whose text it takes.
 document.addEventListener("click", (event) => {
   const button = event.target.closest("[data-copy]");
