@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from browser.chromium import Watched, launched, sign_in
+from browser.playing import Playing
 from journeys.server import Served, serve
 from tools import missing, need, need_module
 
@@ -93,6 +94,26 @@ def browse(chromium: Any, served: Served) -> Iterator[Callable[..., Any]]:
 def page(browse: Callable[..., Any], state: Any) -> Any:
     """A page that is signed in."""
     return browse(storage_state=state)
+
+
+@pytest.fixture(scope="module")
+def playground(chromium: Any, state: Any, served: Served, playwright_api: Any) -> Iterator[Playing]:
+    """One page with the Playground for the tests of a module: a page that was loaded before is loaded again quickly."""
+    options = {"viewport": {"width": 1280, "height": 860}, "reduced_motion": "reduce", "base_url": served.url}
+    context = chromium.new_context(storage_state=state, permissions=["clipboard-read", "clipboard-write"], **options)
+    page = context.new_page()
+    page.watch = Watched(context, served.url)
+    yield Playing(page, playwright_api.expect)
+    context.close()
+
+
+@pytest.fixture
+def play(playground: Playing) -> Iterator[Playing]:
+    """The Playground as on a first visit, signed in. At the end, nothing was done that must not be."""
+    yield playground.forget().open()
+    faults = list(playground.page.watch.faults)
+    playground.page.watch.faults.clear()
+    assert faults == []
 
 
 @pytest.fixture(scope="session")

@@ -20,9 +20,9 @@ export function h(tag, properties = {}, ...children) {
   return element;
 }
 
-/** A button that is no submit. */
+/** A button that is no submit, unless it is told to be. */
 export function button(label, onclick, properties = {}) {
-  return h("button", { type: "button", class: "button quiet", onclick, ...properties }, label);
+  return h("button", { type: "button", class: "button quiet", onclick, ...properties }, ...[label].flat());
 }
 
 /** A button that copies what `text()` gives. */

@@ -27,7 +27,7 @@ const raw = new RawView();
 const total = h("p", { class: "pg-total", title: "All answers of this conversation, hidden branches too" });
 const notice = h("div", { class: "pg-notice", role: "status" });
 const empty = welcome();
-const create = h("button", { type: "button", class: "button quiet", "aria-label": "New conversation", onclick: () => playground.begin() }, "New", h("span", { class: "pg-wide" }, "conversation"));
+const create = button(["New ", h("span", { class: "pg-wide" }, "conversation")], () => playground.begin());
 
 playground.attach({ panel, composer, drawer, history, thread, raw, total, notice, empty });
 place("top").append(history.element, create, total, drawer.opener);

@@ -258,7 +258,7 @@ export class Playground {
   }
 
   #signInLink() {
-    return h("a", { class: "button primary", href: `${this.data.signin}?next=${encodeURIComponent(location.pathname)}` }, "Sign in");
+    return h("a", { class: "button primary", href: this.data.signin }, "Sign in");
   }
 
   #leadToSignIn() {
