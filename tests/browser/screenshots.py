@@ -56,11 +56,14 @@ def used(url: str, headers: dict[str, str]) -> None:
 
 
 def talked(page: Any) -> None:
-    """A question and its whole answer in the Playground."""
-    box = page.get_by_role("textbox", name=re.compile("message", re.IGNORECASE)).last
-    box.fill("What is 46 + 27?")
-    page.get_by_role("button", name=re.compile("^send", re.IGNORECASE)).click()
-    page.wait_for_timeout(4000)
+    """A question and its whole answer in the Playground; where there is room for the controls, at temperature 0."""
+    control = page.locator('[data-field="temperature"]').get_by_label("temperature", exact=True)
+    if control.is_visible():
+        control.fill("0")
+    page.get_by_label("Message", exact=True).fill("What is 46 + 27?" if control.is_visible() else "Who are you?")
+    page.keyboard.press("Enter")
+    page.get_by_role("button", name="Retry").wait_for()
+    page.wait_for_timeout(1500)
 
 
 @click.command()
