@@ -1,4 +1,4 @@
-"""The Playground as a reader has it: types, presses, and reads what is there. Knows the page by names and roles, not by scripts."""
+"""The Playground as a reader has it: types, presses, and reads what is there. Knows the page, not its scripts."""
 
 import json
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 from journeys.server import MODEL
 
 WAIT_MS = 30_000
-"""For an answer: the machines of tests are slow and busy."""
+"""For whatever is expected: the machines of tests are slow and busy."""
 FORGET = """() => new Promise((done, failed) => {
   sessionStorage.clear();
   const asked = indexedDB.deleteDatabase("reckon-playground");
@@ -21,6 +21,7 @@ class Playing:
     def __init__(self, page: Any, expect: Any, model: str = MODEL) -> None:
         self.page = page
         self.expect = expect
+        expect.set_options(timeout=WAIT_MS)
         self.model = model
 
     def allow(self, *expected: str) -> None:
@@ -77,7 +78,7 @@ class Playing:
         return self.ended(before + 1)
 
     def ended(self, count: int) -> Any:
-        self.expect(self.page.locator(".pg-answer[aria-busy=false]")).to_have_count(count, timeout=WAIT_MS)
+        self.expect(self.page.locator(".pg-answer[aria-busy=false]")).to_have_count(count)
         self.expect(self.page.get_by_role("button", name="Send", exact=True)).to_be_visible()
         return self.last
 

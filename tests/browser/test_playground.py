@@ -97,12 +97,12 @@ def test_two_answers_side_by_side_and_one_goes_on(play: Playing) -> None:
     assert left["y"] == right["y"] and left["x"] + left["width"] <= right["x"]
     texts = [choices.nth(index).locator(".pg-prose").text_content() for index in range(2)]
     assert all(texts) and texts[0] != texts[1]
-    whole = events(play.raw()[2])
-    said = ["".join(c["delta"].get("content", "") for chunk in whole for c in chunk["choices"] if c["index"] == i) for i in range(2)]
+    pieces = [choice for chunk in events(play.raw()[2]) for choice in chunk["choices"]]
+    second = "".join(piece["delta"].get("content", "") for piece in pieces if piece["index"] == 1)
     answer.get_by_role("radio", name="Answer 2").check()
     play.field("n").fill("")
     play.ask("Hello!")
-    assert play.sent()["messages"][1] == {"role": "assistant", "content": said[1]}
+    assert play.sent()["messages"][1] == {"role": "assistant", "content": second}
 
 
 def test_the_same_seed_gives_the_same_bytes(play: Playing) -> None:
@@ -120,8 +120,10 @@ def test_the_same_seed_gives_the_same_bytes(play: Playing) -> None:
     play.act("Retry")
     play.expect(play.ended(1).locator(".pg-branch")).to_contain_text("3/3")
     assert play.fact("seed") != seed
+    play.expect(play.page.get_by_role("button", name="Send", exact=True)).to_be_focused()  # not lost with the old answer
     play.act("Earlier version")
     play.expect(play.last.locator(".pg-branch")).to_contain_text("2/3")
+    play.expect(play.last.get_by_role("button", name="Earlier version")).to_be_focused()
     assert play.fact("seed") == seed
 
 
@@ -183,7 +185,7 @@ def test_a_reload_in_mid_answer_keeps_what_had_come(play: Playing) -> None:
     play.field("max_tokens").fill("1500")
     play.send(LONG)
     play.expect(play.last.locator(".pg-prose")).to_contain_text("345 + 278")
-    play.page.wait_for_timeout(700)
+    play.page.wait_for_timeout(1700)  # what grows is stored every 1.5 s
     play.reload()
     play.expect(play.last.get_by_text("The page was left while the answer was coming.")).to_be_visible()
     assert "345 + 278" in play.texts[1]

@@ -9,6 +9,10 @@ from browser.playing import Playing
 
 PHONE = {"viewport": {"width": 360, "height": 740}, "is_mobile": True, "has_touch": True}
 TABS = 40
+FOCUSED = """() => {
+  const at = document.activeElement;
+  return at.getAttribute("aria-label") || at.labels?.[0]?.textContent || at.textContent;
+}"""
 
 
 @pytest.fixture
@@ -21,10 +25,7 @@ def tab_to(play: Playing, name: str) -> None:
     """Presses Tab until the element of that name has the focus."""
     for _ in range(TABS):
         play.page.keyboard.press("Tab")
-        focused = play.page.evaluate(
-            "(({ activeElement: at }) => at.getAttribute('aria-label') || at.labels?.[0]?.textContent || at.textContent)(document)"
-        )
-        if focused.strip() == name:
+        if play.page.evaluate(FOCUSED).strip() == name:
             return
     raise AssertionError(f"{name} was not reached with {TABS} tabs")
 

@@ -16,6 +16,22 @@ HOSTILE = (
     "\\(\\href{javascript:harm}{x}\\) \\(\\includegraphics{http://foreign.invalid/a.png}\\) \\(\\class{harm}{y}\\)"
 )
 
+READABLE = r"""# Sum
+
+\[
+\sum_{k=1}^n k = \frac{n(n+1)}{2}
+\]
+
+```python
+x = 1 < 2
+```
+
+| a | b |
+|:--|--:|
+| 1 | 2 |
+
+bad \(\frac{\)"""
+
 
 def answered(play: Playing, body: str, status: int = 200, kind: str = "text/event-stream") -> None:
     """From now on the server's answers to the page are these bytes."""
@@ -25,7 +41,7 @@ def answered(play: Playing, body: str, status: int = 200, kind: str = "text/even
 
 def test_raw_is_what_went_over_the_wire(play: Playing) -> None:
     with play.page.expect_response(ENDPOINT) as caught:
-        play.ask("What is 5 + 6? It's \"π\" 🦀")
+        play.ask('What is 5 + 6? It\'s "π" 🦀')
     response = caught.value
     body, head, raw = play.raw()
     assert body == response.request.post_data
@@ -36,10 +52,14 @@ def test_raw_is_what_went_over_the_wire(play: Playing) -> None:
 
 
 def test_the_copied_command_runs_in_a_shell(play: Playing, served: Served) -> None:
-    play.page.get_by_label("System message").fill("It's $HOME, `date` and \"!\".")
+    play.page.get_by_label("System message").fill('It\'s $HOME, `date` and "!".')
     play.field("seed").fill("9223372036854775807")
     play.ask("What is 2 + 3?\nIt's 'quoted' \\ $RECKON_KEY")
     mine = play.raw()
+    play.box.fill("And now?")
+    play.page.locator(".pg-composer").get_by_role("button", name="Copy as curl").click()  # what would be sent next
+    following = play.page.evaluate("navigator.clipboard.readText()")
+    assert '"content": "And now?"' in following and "It'\"'\"'s $HOME" in following
     play.act("Copy as curl")
     command = play.page.evaluate("navigator.clipboard.readText()")
     assert command.startswith(f'curl "{served.url}/v1/openai/chat/completions" \\\n') and served.key not in command
@@ -99,7 +119,9 @@ def test_a_server_that_is_away_or_has_no_words(play: Playing) -> None:
 
 
 def test_a_session_that_has_ended_leads_to_sign_in(play: Playing) -> None:
-    body = {"error": {"message": "No API key was given.", "type": "authentication_error", "param": None, "code": "invalid_api_key"}}
+    body = {
+        "error": {"message": "No API key was given.", "type": "authentication_error", "param": None, "code": "invalid_api_key"}
+    }
     answered(play, json.dumps(body), 401, "application/json")
     answer = play.ask("Hello!")
     link = answer.get_by_role("link", name="Sign in")
@@ -113,7 +135,9 @@ def test_a_models_text_harms_nobody(play: Playing) -> None:
     play.expect(answer.locator(".pg-prose")).to_contain_text("end")
     play.expect(play.page.locator(".pg-said")).to_have_text("<b>mine</b> <img src=http://foreign.invalid/b.png>")
     assert play.page.locator(".pg-thread img, .pg-thread script, .pg-thread iframe, .pg-thread [onerror]").count() == 0
-    assert answer.locator("a[href]").evaluate_all("all => all.map((one) => one.getAttribute('href'))") == ["https://foreign.invalid/"]
+    assert answer.locator("a[href]").evaluate_all("all => all.map((one) => one.getAttribute('href'))") == [
+        "https://foreign.invalid/"
+    ]
     link = answer.get_by_role("link", name="fine")
     assert "noopener" in link.get_attribute("rel") and link.get_attribute("target") == "_blank"
     play.expect(answer.get_by_text("[picture: seen]")).to_be_visible()
@@ -121,8 +145,7 @@ def test_a_models_text_harms_nobody(play: Playing) -> None:
 
 
 def test_formulas_code_tables_and_reasoning_are_readable(play: Playing) -> None:
-    text = "# Sum\n\n\\[\n\\sum_{k=1}^n k = \\frac{n(n+1)}{2}\n\\]\n\n```python\nx = 1 < 2\n```\n\n| a | b |\n|:--|--:|\n| 1 | 2 |\n\nbad \\(\\frac{\\)"
-    pieces = [piece(content=text[start : start + 3]) for start in range(0, len(text), 3)]
+    pieces = [piece(content=READABLE[start : start + 3]) for start in range(0, len(READABLE), 3)]
     answered(play, stream(piece(reasoning_content="Think of \\(n\\)."), *pieces))
     answer = play.ask("Show me.")
     play.expect(answer.locator("mfrac")).to_have_count(1)

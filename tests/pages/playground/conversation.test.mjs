@@ -21,7 +21,10 @@ test("a message edited is a branch beside the old one, and both can be shown", (
   assert.deepEqual(tree.messages(conversation), [{ role: "user", content: "two" }]);
   assert.deepEqual(tree.branch(conversation, edited), { index: 1, count: 2 });
   tree.turnTo(conversation, edited, -1);
-  assert.deepEqual(tree.messages(conversation).map((message) => message.content), ["one", "first"]);
+  assert.deepEqual(
+    tree.messages(conversation).map((message) => message.content),
+    ["one", "first"],
+  );
   tree.turnTo(conversation, question, -1);
   assert.equal(tree.path(conversation)[0].id, question.id);
 });
@@ -49,7 +52,11 @@ test("calls wait for their results, and go back with them", () => {
   tree.add(conversation, answer.id, tree.toolNode(call, "42"));
   assert.deepEqual(tree.openCalls(conversation), []);
   assert.deepEqual(tree.messages(conversation).slice(1), [
-    { role: "assistant", content: null, tool_calls: [{ id: "call_1", type: "function", function: { name: "add", arguments: '{"a":1}' } }] },
+    {
+      role: "assistant",
+      content: null,
+      tool_calls: [{ id: "call_1", type: "function", function: { name: "add", arguments: '{"a":1}' } }],
+    },
     { role: "tool", tool_call_id: "call_1", content: "42" },
   ]);
 });
@@ -67,7 +74,10 @@ test("its title is its first message, and what it used counts hidden branches to
   answer.exchange.usage = { total_tokens: 1 };
   tree.add(conversation, question.id, tree.answerNode(exchange({ usage: { total_tokens: 2 } })));
   assert.equal(tree.title(conversation), "one");
-  assert.deepEqual(tree.usages(conversation).map((usage) => usage.total_tokens), [1, 2]);
+  assert.deepEqual(
+    tree.usages(conversation).map((usage) => usage.total_tokens),
+    [1, 2],
+  );
   assert.equal(tree.title(tree.emptyConversation("a/b")), "New conversation");
 });
 
@@ -88,7 +98,15 @@ test("chunks add up to what the whole answer says", () => {
     system_fingerprint: "fp",
     usage,
     choices: [
-      { index: 0, finish_reason: "tool_calls", message: { role: "assistant", content: "Hello", tool_calls: [{ id: "c", type: "function", function: { name: "f", arguments: '{"a":1}' } }] } },
+      {
+        index: 0,
+        finish_reason: "tool_calls",
+        message: {
+          role: "assistant",
+          content: "Hello",
+          tool_calls: [{ id: "c", type: "function", function: { name: "f", arguments: '{"a":1}' } }],
+        },
+      },
       { index: 1, finish_reason: "stop", message: { role: "assistant", content: "B" } },
     ],
   });
@@ -99,5 +117,8 @@ test("chunks add up to what the whole answer says", () => {
 test("two answers are the same only if every byte is", () => {
   assert.equal(saysTheSame(said("a"), said("a")), true);
   assert.equal(saysTheSame(said("a"), said("b")), false);
-  assert.equal(saysTheSame(said("", [{ id: "1", name: "f", arguments: "{}" }]), said("", [{ id: "2", name: "f", arguments: "{}" }])), true);
+  assert.equal(
+    saysTheSame(said("", [{ id: "1", name: "f", arguments: "{}" }]), said("", [{ id: "2", name: "f", arguments: "{}" }])),
+    true,
+  );
 });

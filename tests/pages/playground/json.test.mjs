@@ -3,7 +3,21 @@ import { test } from "node:test";
 
 import { JsonError, parse, stringify } from "./playground/json.js";
 
-const VALUES = [null, true, false, 0, -1, 1.5, 1e300, "", "a\"\\\n\u2028é🦀\ud800", [], {}, [1, [2, {}]], { a: { b: [null, "c"] }, "": 0 }];
+const VALUES = [
+  null,
+  true,
+  false,
+  0,
+  -1,
+  1.5,
+  1e300,
+  "",
+  'a"\\\n\u2028é🦀\ud800',
+  [],
+  {},
+  [1, [2, {}]],
+  { a: { b: [null, "c"] }, "": 0 },
+];
 
 test("what JSON.stringify writes is read as JSON.parse reads it, and written the same", () => {
   for (const value of VALUES) {
@@ -40,17 +54,36 @@ const WRONG = [
   ['{"a": 1, "a": 2}', 'Line 1, column 10: the key "a" is there twice.'],
   ["[1] 2", 'Line 1, column 5: the end was expected, not "2".'],
   ["[undefined]", 'Line 1, column 2: a value was expected, not "u".'],
+  ["[1e400]", "Line 1, column 2: this number is too large."],
   ["[01]", 'Line 1, column 3: a comma or ] was expected, not "1".'],
 ];
 
 test("a fault is told by its line, its column and what was expected", () => {
   for (const [text, message] of WRONG) {
-    assert.throws(() => parse(text), (error) => error instanceof JsonError && error.message === message, `${text}: ${message}`);
+    assert.throws(
+      () => parse(text),
+      (error) => error instanceof JsonError && error.message === message,
+      `${text}: ${message}`,
+    );
   }
 });
 
 test("everything that JSON.parse refuses is refused", () => {
-  for (const text of ["nul", "+1", ".5", "1.", "1e", '"\t"', '"\\x"', '"\\u12"', "[1,,2]", "{,}", "NaN", "// a\n1", "\u00a01"]) {
+  for (const text of [
+    "nul",
+    "+1",
+    ".5",
+    "1.",
+    "1e",
+    '"\t"',
+    '"\\x"',
+    '"\\u12"',
+    "[1,,2]",
+    "{,}",
+    "NaN",
+    "// a\n1",
+    "\u00a01",
+  ]) {
     assert.throws(() => JSON.parse(text));
     assert.throws(() => parse(text), JsonError, text);
   }

@@ -8,8 +8,16 @@ import MarkdownIt from "./vendor/markdown-it/markdown-it.esm.min.mjs";
 const markdown = new MarkdownIt({ html: false, linkify: false, breaks: true });
 findMath(markdown);
 
-const kinds = (text) => markdown.parse(text, {}).flatMap((token) => (token.type === "inline" ? token.children : [token])).map((token) => token.type);
-const math = (text) => markdown.parse(text, {}).flatMap((token) => token.children ?? [token]).filter((token) => token.type === "math");
+const kinds = (text) =>
+  markdown
+    .parse(text, {})
+    .flatMap((token) => (token.type === "inline" ? token.children : [token]))
+    .map((token) => token.type);
+const math = (text) =>
+  markdown
+    .parse(text, {})
+    .flatMap((token) => token.children ?? [token])
+    .filter((token) => token.type === "math");
 
 test("formulas are found in all their spellings", () => {
   const found = [
@@ -31,10 +39,24 @@ test("formulas are found in all their spellings", () => {
 });
 
 test("what is no formula stays as it was written", () => {
-  for (const text of ["$5 and $6", "a \\$x\\$ b", "`\\(x\\)`", "```\n\\[x\\]\n```", "$ x $", "\\(never closed", "\\boxed{never"]) {
+  for (const text of [
+    "$5 and $6",
+    "a \\$x\\$ b",
+    "`\\(x\\)`",
+    "```\n\\[x\\]\n```",
+    "$ x $",
+    "\\(never closed",
+    "\\boxed{never",
+  ]) {
     assert.equal(math(text).length, 0, text);
   }
-  assert.equal(markdown.parse("\\(x", {})[1].children.map((token) => token.content).join(""), "\\(x");
+  assert.equal(
+    markdown
+      .parse("\\(x", {})[1]
+      .children.map((token) => token.content)
+      .join(""),
+    "\\(x",
+  );
   assert.equal(inlineMath("\\boxed{", 0).tex, null);
 });
 
@@ -48,8 +70,16 @@ test("raw HTML is text", () => {
 });
 
 const LONG = [
-  "We add **twelve** and\nthirty.", "1. tens\n\n   more\n2. ones", "```python\nx = [1]\n\ny = 2\n```", "> a quote\ngoes on", "\\[\n12 + 30\n= 42\n\\]",
-  "| a | b |\n|---|---|\n| 1 | 2 |", "Heading\n---", "    indented\n\n    code", "# Last", "The answer is \\boxed{42}.",
+  "We add **twelve** and\nthirty.",
+  "1. tens\n\n   more\n2. ones",
+  "```python\nx = [1]\n\ny = 2\n```",
+  "> a quote\ngoes on",
+  "\\[\n12 + 30\n= 42\n\\]",
+  "| a | b |\n|---|---|\n| 1 | 2 |",
+  "Heading\n---",
+  "    indented\n\n    code",
+  "# Last",
+  "The answer is \\boxed{42}.",
 ].join("\n\n");
 
 /** What `prose.js` does at each update, without elements: the tokens that stay, and those of the block still open. */

@@ -5,8 +5,17 @@ import { bounds, controlKind, fieldOf, grouped, isWithin, rangeText } from "./pl
 import { body, encoded, isDefault, seeded, typedNumber } from "./playground/request.js";
 
 const field = (name, ftype, more = {}) => ({
-  name, ftype, description: "", default: null, minimum: null, exclusiveMinimum: null, maximum: null, exclusiveMaximum: null,
-  allowed: null, examples: null, ...more,
+  name,
+  ftype,
+  description: "",
+  default: null,
+  minimum: null,
+  exclusiveMinimum: null,
+  maximum: null,
+  exclusiveMaximum: null,
+  allowed: null,
+  examples: null,
+  ...more,
 });
 const FIELDS = [
   field("model", "string"),
@@ -47,7 +56,20 @@ test("the same request with a seed keeps everything else", () => {
 });
 
 test("numbers are read as they are typed, and what is none is kept for the server to refuse", () => {
-  const read = { "": undefined, " ": undefined, 0: 0, "-2": -2, "−1.5": -1.5, ".5": 0.5, "1e3": 1000, abc: "abc", "1,5": "1,5", "0x10": "0x10", Infinity: "Infinity" };
+  const read = {
+    "": undefined,
+    " ": undefined,
+    0: 0,
+    "-2": -2,
+    "−1.5": -1.5,
+    ".5": 0.5,
+    "1e3": 1000,
+    abc: "abc",
+    "1,5": "1,5",
+    "0x10": "0x10",
+    Infinity: "Infinity",
+    "1e400": "1e400",
+  };
   for (const [text, value] of Object.entries(read)) assert.equal(typedNumber(text), value, text);
   assert.equal(typedNumber("9223372036854775808"), 9223372036854775808n);
 });
@@ -55,14 +77,29 @@ test("numbers are read as they are typed, and what is none is kept for the serve
 test("each kind of field has its control", () => {
   const kinds = Object.fromEntries(FIELDS.map((one) => [one.name, controlKind(one)]));
   assert.deepEqual(kinds, {
-    model: "text", messages: "json", stream: "switch", temperature: "slider", top_p: "slider", top_k: "slider",
-    max_tokens: "number", stop: "lines", seed: "number", verbosity: "words", user: "text", metadata: "json",
+    model: "text",
+    messages: "json",
+    stream: "switch",
+    temperature: "slider",
+    top_p: "slider",
+    top_k: "slider",
+    max_tokens: "number",
+    stop: "lines",
+    seed: "number",
+    verbosity: "words",
+    user: "text",
+    metadata: "json",
   });
 });
 
 test("every field but the conversation's own is in exactly one group", () => {
   const placed = grouped(FIELDS).flatMap(([, members]) => members.map((one) => one.name));
-  assert.deepEqual(placed.sort(), FIELDS.map((one) => one.name).filter((name) => !["model", "messages"].includes(name)).sort());
+  assert.deepEqual(
+    placed.sort(),
+    FIELDS.map((one) => one.name)
+      .filter((name) => !["model", "messages"].includes(name))
+      .sort(),
+  );
 });
 
 test("ranges are in the page's words, and a slider's ends lie within", () => {

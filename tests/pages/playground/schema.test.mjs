@@ -6,7 +6,10 @@ import { schemaFault, toolNames, toolsFault } from "./playground/schema.js";
 const tool = (name, parameters) => ({ type: "function", function: { name, parameters } });
 
 test("tools that are right have no fault", () => {
-  const tools = [tool("add", { type: "object", properties: { a: { type: "integer" }, b: true }, required: ["a"] }), tool("sub")];
+  const tools = [
+    tool("add", { type: "object", properties: { a: { type: "integer" }, b: true }, required: ["a"] }),
+    tool("sub"),
+  ];
   assert.equal(toolsFault(tools), null);
   assert.deepEqual(toolNames(tools), ["add", "sub"]);
   assert.deepEqual(toolNames({ a: 1 }), []);
@@ -21,7 +24,10 @@ test("a fault is named by its path", () => {
     [[tool("a b")], "tools.0.function.name must be 1 to 64 letters, digits, underscores or hyphens."],
     [[tool("a"), tool("a")], "tools.1.function.name must be a name that no other tool has."],
     [[tool("a", [])], "tools.0.function.parameters must be an object."],
-    [[tool("a", { properties: { b: { type: "int" } } })], 'tools.0.function.parameters.properties.b.type must be one of object, array, string, number, integer, boolean, null, not "int".'],
+    [
+      [tool("a", { properties: { b: { type: "int" } } })],
+      'tools.0.function.parameters.properties.b.type must be one of object, array, string, number, integer, boolean, null, not "int".',
+    ],
   ];
   for (const [tools, message] of wrong) assert.equal(toolsFault(tools), message);
 });

@@ -28,7 +28,7 @@ UNCHANGED = {
 
 @pytest.fixture(scope="module")
 def room(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the modules beside their tests, which a package.json calls modules: browsers know by the way they are loaded."""
+    """A copy of the modules beside their tests, and a package.json that calls them modules: node wants to be told."""
     need("node")
     need("bash")
     room = tmp_path_factory.mktemp("modules")

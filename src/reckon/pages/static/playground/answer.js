@@ -47,13 +47,25 @@ function at(items, index, make) {
 
 /** The answer as a message of the conversation, as OpenAI's clients send it back. */
 export function asMessage(answer) {
-  const calls = answer.calls.map(({ id, name, arguments: text }) => ({ id, type: "function", function: { name, arguments: text } }));
+  const calls = answer.calls.map(({ id, name, arguments: text }) => ({
+    id,
+    type: "function",
+    function: { name, arguments: text },
+  }));
   if (!calls.length) return { role: "assistant", content: answer.content };
   return { role: "assistant", content: answer.content || null, tool_calls: calls };
 }
 
 /** Whether two exchanges said the same, byte for byte. */
 export function saysTheSame(one, other) {
-  const said = (exchange) => JSON.stringify(exchange.answers.map(({ content, reasoning, calls, finish }) => [content, reasoning, calls.map((call) => [call.name, call.arguments]), finish]));
+  const said = (exchange) =>
+    JSON.stringify(
+      exchange.answers.map(({ content, reasoning, calls, finish }) => [
+        content,
+        reasoning,
+        calls.map((call) => [call.name, call.arguments]),
+        finish,
+      ]),
+    );
   return said(one) === said(other);
 }

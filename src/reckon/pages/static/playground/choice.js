@@ -26,13 +26,24 @@ export class ChoiceView {
   /** `index` of `count` answers; `choose` is called when this one is to go on with, where there is a choice. */
   constructor(index, count, isChosen, choose, name) {
     this.#radio = h("input", { type: "radio", name, checked: isChosen, onchange: choose });
-    const head = count > 1 ? h("label", { class: "pg-choice-head" }, this.#radio, ` Answer ${index + 1}`, h("span", { class: "pg-choice-note" }, "goes on")) : null;
+    const head =
+      count > 1
+        ? h(
+            "label",
+            { class: "pg-choice-head" },
+            this.#radio,
+            ` Answer ${index + 1}`,
+            h("span", { class: "pg-choice-note" }, "goes on"),
+          )
+        : null;
     this.element = h("div", { class: "pg-choice" }, head, this.#text, this.#calls, this.#ending);
   }
 
   /** What was said, as a reader sees it. */
   get said() {
-    return [this.#text.textContent, ...[...this.#calls.querySelectorAll("code")].map((call) => call.textContent)].join(" ").trim();
+    return [this.#text.textContent, ...[...this.#calls.querySelectorAll("code")].map((call) => call.textContent)]
+      .join(" ")
+      .trim();
   }
 
   /** `isFixed` when the conversation has gone on with one of the answers already. */
@@ -67,7 +78,12 @@ export class ChoiceView {
 
 function callView(call) {
   const head = h("p", { class: "pg-call-head" }, "calls ", h("strong", {}, call.name));
-  return h("div", { class: "pg-call" }, head, h("pre", { tabindex: "0", "aria-label": `Arguments of ${call.name}` }, h("code", {}, tidied(call.arguments))));
+  return h(
+    "div",
+    { class: "pg-call" },
+    head,
+    h("pre", { tabindex: "0", "aria-label": `Arguments of ${call.name}` }, h("code", {}, tidied(call.arguments))),
+  );
 }
 
 function tidied(text) {
@@ -87,9 +103,23 @@ export function resultsForm(calls, done) {
   const boxes = calls.map((call) => {
     const id = `pg-result-${call.id}`;
     const box = h("textarea", { id, class: "input pg-json", rows: "2", spellcheck: "false" });
-    return { call, box, part: h("div", {}, h("label", { for: id }, "Result of ", h("code", {}, shortened(`${call.name}(${call.arguments})`))), box) };
+    return {
+      call,
+      box,
+      part: h(
+        "div",
+        {},
+        h("label", { for: id }, "Result of ", h("code", {}, shortened(`${call.name}(${call.arguments})`))),
+        box,
+      ),
+    };
   });
-  const form = h("form", { class: "pg-results" }, ...boxes.map(({ part }) => part), button(calls.length > 1 ? "Send the results" : "Send the result", null, { type: "submit", class: "button primary" }));
+  const form = h(
+    "form",
+    { class: "pg-results" },
+    ...boxes.map(({ part }) => part),
+    button(calls.length > 1 ? "Send the results" : "Send the result", null, { type: "submit", class: "button primary" }),
+  );
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     done(boxes.map(({ call, box }) => [call, box.value]));

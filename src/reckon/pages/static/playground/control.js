@@ -86,21 +86,44 @@ export class Control {
   #build() {
     const { name, description, ftype } = this.field;
     const about = h("p", { id: `pg-${name}-about`, class: "pg-about", hidden: true }, description);
-    const more = h("button", {
-      type: "button", class: "pg-more", "aria-expanded": "false", "aria-controls": about.id, "aria-label": `About ${name}`,
-      onclick: () => {
-        about.hidden = !about.hidden;
-        more.setAttribute("aria-expanded", String(!about.hidden));
+    const more = h(
+      "button",
+      {
+        type: "button",
+        class: "pg-more",
+        "aria-expanded": "false",
+        "aria-controls": about.id,
+        "aria-label": `About ${name}`,
+        onclick: () => {
+          about.hidden = !about.hidden;
+          more.setAttribute("aria-expanded", String(!about.hidden));
+        },
       },
-    }, "?");
+      "?",
+    );
     const hint = h("p", { id: `pg-${name}-hint`, class: "pg-hint" }, this.#hint());
     this.#fault.id = `pg-${name}-fault`;
     this.#reset.setAttribute("aria-label", `Reset ${name}`);
     this.input.main.setAttribute("aria-describedby", `${hint.id} ${this.#fault.id}`);
-    const head = h("div", { class: "pg-field-head" }, h("label", { for: `pg-${name}` }, name), h("span", { class: "pg-kind" }, ftype), more, this.#reset);
+    const head = h(
+      "div",
+      { class: "pg-field-head" },
+      h("label", { for: `pg-${name}` }, name),
+      h("span", { class: "pg-kind" }, ftype),
+      more,
+      this.#reset,
+    );
     const isSwitch = this.input.main.type === "checkbox";
     if (isSwitch) head.prepend(this.input.element);
-    this.element = h("div", { class: `pg-field pg-field-${this.kind}`, dataset: { field: name } }, head, about, isSwitch ? null : this.input.element, hint, this.#fault);
+    this.element = h(
+      "div",
+      { class: `pg-field pg-field-${this.kind}`, dataset: { field: name } },
+      head,
+      about,
+      isSwitch ? null : this.input.element,
+      hint,
+      this.#fault,
+    );
   }
 
   #hint() {

@@ -50,11 +50,12 @@ export function branch(conversation, node) {
   return { index: children.indexOf(node.id), count: children.length };
 }
 
-/** Shows the sibling that is `step` places away. */
+/** Shows the sibling that is `step` places away, and returns it. */
 export function turnTo(conversation, node, step) {
   const parent = conversation.nodes[node.parent];
   const { index, count } = branch(conversation, node);
   parent.shown = Math.min(count - 1, Math.max(0, index + step));
+  return conversation.nodes[parent.children[parent.shown]];
 }
 
 /** The body's messages up to and with the node `until`. An answer that never came is no message. */

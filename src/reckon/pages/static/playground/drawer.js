@@ -12,7 +12,12 @@ export class Drawer {
   constructor(aside, panel) {
     this.#aside = aside;
     this.#panel = panel;
-    const head = h("div", { class: "pg-dialog-head" }, h("h2", { id: "pg-drawer-title" }, "Settings"), button("Done", () => this.#dialog.close()));
+    const head = h(
+      "div",
+      { class: "pg-dialog-head" },
+      h("h2", { id: "pg-drawer-title" }, "Settings"),
+      button("Done", () => this.#dialog.close()),
+    );
     this.#dialog = h("dialog", { class: "pg-dialog pg-drawer", "aria-labelledby": "pg-drawer-title" }, head);
     this.#dialog.addEventListener("close", () => this.#aside.append(this.#panel));
     this.#dialog.addEventListener("click", (event) => event.target === this.#dialog && this.#dialog.close());

@@ -5,7 +5,11 @@ import { parse, stringify } from "./json.js";
 import { schemaFault, schemaNameFault, toolNames, toolsFault } from "./schema.js";
 
 const ROWS = 4;
-const EXAMPLE_SCHEMA = { type: "object", properties: { sum: { type: "integer", minimum: 0, maximum: 1998 } }, required: ["sum"] };
+const EXAMPLE_SCHEMA = {
+  type: "object",
+  properties: { sum: { type: "integer", minimum: 0, maximum: 1998 } },
+  required: ["sum"],
+};
 const EXAMPLE_TOOLS = [
   {
     type: "function",
@@ -24,7 +28,14 @@ const EXAMPLE_TOOLS = [
 
 /** Text that must be JSON. `check` finds what else is wrong with the value; `examples` are offered while it is empty. */
 export function json(field, id, { check = () => null, example = field.examples?.[0], rows = ROWS } = {}) {
-  const main = h("textarea", { id, class: "input pg-json", rows: String(rows), spellcheck: "false", autocapitalize: "off", placeholder: "not set" });
+  const main = h("textarea", {
+    id,
+    class: "input pg-json",
+    rows: String(rows),
+    spellcheck: "false",
+    autocapitalize: "off",
+    placeholder: "not set",
+  });
   const write = (value) => {
     main.value = stringify(value, 2);
     main.dispatchEvent(new Event("input", { bubbles: true }));
@@ -108,12 +119,28 @@ export function toolChoice(field, id) {
 
 /** The kinds of response_format, with an editor for the one that has a schema and an input for a regex. */
 export function format(field, id) {
-  const main = h("select", { id, class: "input" }, ...["", "text", "json_object", "json_schema", "regex"].map((kind) => h("option", { value: kind }, kind || "not set")));
+  const main = h(
+    "select",
+    { id, class: "input" },
+    ...["", "text", "json_object", "json_schema", "regex"].map((kind) => h("option", { value: kind }, kind || "not set")),
+  );
   const name = h("input", { id: `${id}-name`, class: "input", value: "answer", autocomplete: "off", spellcheck: "false" });
   const schema = json(field, `${id}-schema`, { check: schemaFault, example: EXAMPLE_SCHEMA, rows: 6 });
-  const regex = h("input", { id: `${id}-regex`, class: "input pg-mono", autocomplete: "off", spellcheck: "false", placeholder: "[0-9]+" });
+  const regex = h("input", {
+    id: `${id}-regex`,
+    class: "input pg-mono",
+    autocomplete: "off",
+    spellcheck: "false",
+    placeholder: "[0-9]+",
+  });
   const named = (label, input) => h("label", { class: "pg-part" }, h("span", {}, label), input);
-  const schemaPart = h("div", {}, named("name", name), h("label", { class: "pg-part-label", for: schema.main.id }, "schema"), schema.element);
+  const schemaPart = h(
+    "div",
+    {},
+    named("name", name),
+    h("label", { class: "pg-part-label", for: schema.main.id }, "schema"),
+    schema.element,
+  );
   const regexPart = named("regex", regex);
   const follow = () => {
     schemaPart.hidden = main.value !== "json_schema";
@@ -145,7 +172,13 @@ export function format(field, id) {
 /** A list of texts, each a chip that can be taken away. `\n` and the like are read as JSON reads them. */
 export function lines(field, id) {
   let items = [];
-  const main = h("input", { id, class: "input", autocomplete: "off", spellcheck: "false", placeholder: "type one, then Enter" });
+  const main = h("input", {
+    id,
+    class: "input",
+    autocomplete: "off",
+    spellcheck: "false",
+    placeholder: "type one, then Enter",
+  });
   const list = h("ul", { class: "pg-chips", "aria-label": `${field.name}, so far` });
   const notify = () => list.dispatchEvent(new Event("input", { bubbles: true }));
   const show = () => list.replaceChildren(...items.map((item, index) => chip(item, () => remove(index))));
@@ -186,7 +219,12 @@ export function lines(field, id) {
 
 function chip(item, remove) {
   const shown = JSON.stringify(item).slice(1, -1);
-  return h("li", {}, h("code", {}, shown), h("button", { type: "button", "aria-label": `Remove ${shown}`, onclick: remove }, "×"));
+  return h(
+    "li",
+    {},
+    h("code", {}, shown),
+    h("button", { type: "button", "aria-label": `Remove ${shown}`, onclick: remove }, "×"),
+  );
 }
 
 function unescaped(typed) {

@@ -29,7 +29,8 @@ export function grouped(fields) {
   for (const field of fields) {
     if (!TAKEN.has(field.name)) groups.get(known.get(field.name) ?? REST).push(field);
   }
-  for (const [title, names] of GROUPS) groups.get(title).sort((one, other) => names.indexOf(one.name) - names.indexOf(other.name));
+  for (const [title, names] of GROUPS)
+    groups.get(title).sort((one, other) => names.indexOf(one.name) - names.indexOf(other.name));
   return [...groups].filter(([, members]) => members.length);
 }
 

@@ -41,8 +41,17 @@ export class History {
     return h(
       "li",
       {},
-      h("button", { type: "button", class: "pg-pick", "aria-current": isCurrent ? "true" : null, onclick: pick }, h("span", { class: "pg-pick-title" }, name), h("small", {}, WHEN.format(conversation.updated))),
-      h("button", { type: "button", class: "pg-remove", "aria-label": `Remove the conversation: ${name}`, onclick: remove }, "×"),
+      h(
+        "button",
+        { type: "button", class: "pg-pick", "aria-current": isCurrent ? "true" : null, onclick: pick },
+        h("span", { class: "pg-pick-title" }, name),
+        h("small", {}, WHEN.format(conversation.updated)),
+      ),
+      h(
+        "button",
+        { type: "button", class: "pg-remove", "aria-label": `Remove the conversation: ${name}`, onclick: remove },
+        "×",
+      ),
     );
   }
 

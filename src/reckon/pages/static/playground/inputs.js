@@ -27,7 +27,13 @@ export function number(field, id) {
 export function slider(field, id) {
   const { low, high, step } = bounds(field);
   const typed = number(field, id);
-  const range = h("input", { type: "range", min: String(low), max: String(high), step: String(step), "aria-label": `${field.name}, slider` });
+  const range = h("input", {
+    type: "range",
+    min: String(low),
+    max: String(high),
+    step: String(step),
+    "aria-label": `${field.name}, slider`,
+  });
   const follow = () => (range.value = String(typedNumber(typed.main.value) ?? field.default));
   range.addEventListener("input", () => (typed.main.value = range.value));
   typed.main.addEventListener("input", follow);

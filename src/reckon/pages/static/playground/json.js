@@ -40,6 +40,7 @@ class Reader {
     if (next === "[") return this.array();
     if (next === '"') return this.string();
     const number = this.match(NUMBER);
+    if (number && !Number.isFinite(Number(number))) this.fail("this number is too large", this.place - number.length);
     if (number) return numeric(number);
     for (const [word, value] of Object.entries(WORDS)) {
       if (this.text.startsWith(word, this.place)) {

@@ -19,6 +19,7 @@ const composer = new Composer({
   send: (text) => playground.send(text),
   stop: () => playground.stop(),
   typed: () => playground.edited(),
+  command: () => playground.command(),
 });
 const drawer = new Drawer(place("settings"), panel.element);
 const history = new History({ open: (id) => playground.openKept(id), remove: (id) => playground.remove(id) });
@@ -39,7 +40,8 @@ if (!data.runs) {
   panel.disable();
   composer.disable("This model does not run here");
 }
-if (!playground.store.lasts) notice.append(h("p", {}, "This browser keeps no data for this page: a conversation ends with it."));
+if (!playground.store.lasts)
+  notice.append(h("p", {}, "This browser keeps no data for this page: a conversation ends with it."));
 
 document.addEventListener("keydown", (event) => {
   if (event.key === "Escape" && playground.isRunning && !document.querySelector("dialog[open]")) playground.stop();
@@ -49,7 +51,13 @@ await playground.start();
 document.documentElement.dataset.playground = "ready";
 
 function welcome() {
-  const prompts = data.prompts.map((prompt) => h("li", {}, button(prompt, () => playground.send(prompt), { class: "pg-prompt", disabled: !data.runs })));
+  const prompts = data.prompts.map((prompt) =>
+    h(
+      "li",
+      {},
+      button(prompt, () => playground.send(prompt), { class: "pg-prompt", disabled: !data.runs }),
+    ),
+  );
   const about = data.runs ? "Ask something, or begin with one of these." : data.why;
   return h("div", { class: "pg-empty" }, h("p", {}, about), h("ul", {}, ...prompts));
 }

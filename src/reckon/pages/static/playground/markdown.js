@@ -51,7 +51,10 @@ function opened(token) {
   const aligned = ALIGNED.exec(token.attrGet("style") ?? "")?.[1];
   const element = h(token.tag, { class: aligned && `pg-${aligned}`, start: token.attrGet("start") });
   if (token.tag !== "table") return element;
-  return { outer: h("div", { class: "pg-scroll", tabindex: "0", role: "group", "aria-label": "Table" }, element), inner: element };
+  return {
+    outer: h("div", { class: "pg-scroll", tabindex: "0", role: "group", "aria-label": "Table" }, element),
+    inner: element,
+  };
 }
 
 function link(href) {
@@ -76,5 +79,15 @@ function single(token) {
 
 function code(text, language) {
   const shown = h("pre", { tabindex: "0" }, h("code", {}, text.replace(/\n$/, "")));
-  return h("div", { class: "pg-code" }, h("div", { class: "pg-code-head" }, h("span", {}, language || "text"), copyButton("Copy", () => text)), shown);
+  return h(
+    "div",
+    { class: "pg-code" },
+    h(
+      "div",
+      { class: "pg-code-head" },
+      h("span", {}, language || "text"),
+      copyButton("Copy", () => text),
+    ),
+    shown,
+  );
 }

@@ -16,14 +16,24 @@ export class Panel {
     this.system = h("textarea", { id: "pg-system", class: "input", rows: "3", placeholder: "You are a helpful assistant." });
     this.system.addEventListener("input", changed);
     const groups = grouped(fields).map(([title, members], index) => this.#group(title, members, index === 0));
-    this.element = h("div", { class: "pg-panel" }, h("div", { class: "pg-field" }, h("label", { for: "pg-system" }, "System message"), this.system), ...groups);
+    this.element = h(
+      "div",
+      { class: "pg-panel" },
+      h("div", { class: "pg-field" }, h("label", { for: "pg-system" }, "System message"), this.system),
+      ...groups,
+    );
     this.#follow();
   }
 
   #group(title, members, isOpen) {
     const count = h("span", { class: "pg-count" });
     const controls = members.map((field) => new Control(field, () => this.#edited()));
-    const element = h("details", { class: "pg-group", open: isOpen }, h("summary", {}, title, count), ...controls.map((control) => control.element));
+    const element = h(
+      "details",
+      { class: "pg-group", open: isOpen },
+      h("summary", {}, title, count),
+      ...controls.map((control) => control.element),
+    );
     for (const control of controls) this.#controls.set(control.name, control);
     this.#groups.set(element, { controls, count });
     return element;

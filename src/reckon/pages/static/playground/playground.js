@@ -4,16 +4,29 @@
  */
 
 import { speak } from "../speak.js";
-import { ROOT, add, answerNode, emptyConversation, messages, path, tip, toolNode, turnTo, usages, userNode } from "./conversation.js";
+import {
+  ROOT,
+  add,
+  answerNode,
+  emptyConversation,
+  messages,
+  path,
+  tip,
+  toolNode,
+  turnTo,
+  usages,
+  userNode,
+} from "./conversation.js";
 import { curl } from "./curl.js";
 import { button, h, onceAFrame } from "./dom.js";
 import { fieldOf } from "./fields.js";
 import { count, dollars, sum } from "./meter.js";
-import { body, seeded } from "./request.js";
+import { body, encoded, seeded } from "./request.js";
 import { openOne } from "./store.js";
 import { newExchange, run } from "./stream.js";
 
 const SAVE_MS = 500;
+const SAVE_RUNNING_MS = 1500; // what is stored grows with every token
 const SPOKEN = 1500; // characters of an answer that are read out at its end
 const LEFT = { message: "The page was left while the answer was coming.", param: null, code: null };
 
@@ -51,6 +64,13 @@ export class Playground {
     const current = kept.find((one) => one.id === openOne.get()) ?? kept[0];
     this.#open(current ?? emptyConversation(this.data.model));
     addEventListener("pagehide", () => this.#save());
+  }
+
+  /** The request that sending now would make, as a command. */
+  command() {
+    const draft = this.composer.box.value.trim();
+    const spoken = [...messages(this.conversation), ...(draft ? [{ role: "user", content: this.composer.box.value }] : [])];
+    return curl(this.url, encoded(body(this.data.fields, this.data.model, spoken, this.panel.values())));
   }
 
   /** From the composer. Returns whether the message was taken. */
@@ -150,7 +170,8 @@ export class Playground {
 
   /** Whether a request can be made now; where not, the reader is shown why. */
   #mayAsk() {
-    if (this.isRunning || !this.data.runs) return false;
+    if (this.isRunning) return false;
+    if (!this.data.runs) return this.#tellHere(this.data.why);
     if (!this.data.signed_in) return this.#leadToSignIn();
     const control = this.panel.blocked();
     if (!control) return true;
@@ -174,6 +195,7 @@ export class Playground {
     this.panel.accept();
     this.composer.running(true);
     this.#show();
+    this.composer.keepFocus();
     this.thread.toEnd();
     this.#save();
     const grown = onceAFrame(() => conversation === this.conversation && this.#grown(node));
@@ -203,8 +225,9 @@ export class Playground {
   }
 
   #turn(node, step) {
-    turnTo(this.conversation, node, step);
+    const shown = turnTo(this.conversation, node, step);
     this.#show();
+    this.thread.focusBranch(shown, step);
     this.#saveSoon();
   }
 
@@ -230,31 +253,47 @@ export class Playground {
   }
 
   #saveSoon() {
-    this.#saving ??= setTimeout(() => this.#save(), SAVE_MS);
+    this.#saving ??= setTimeout(() => this.#save(), this.isRunning ? SAVE_RUNNING_MS : SAVE_MS);
   }
 
   /** An untouched conversation is not worth keeping. */
   async #save(conversation = this.conversation) {
     clearTimeout(this.#saving);
     this.#saving = null;
-    const isEmpty = !conversation.nodes[ROOT].children.length && !conversation.draft && !conversation.system && !Object.keys(conversation.values).length;
+    const isEmpty =
+      !conversation.nodes[ROOT].children.length &&
+      !conversation.draft &&
+      !conversation.system &&
+      !Object.keys(conversation.values).length;
     if (isEmpty) return;
     try {
       await this.store.put(conversation);
     } catch (error) {
-      this.notice.replaceChildren(h("p", {}, `This browser could not keep the conversation: ${error.message}`));
+      this.#tellHere(`This browser could not keep the conversation: ${error.message}`);
     }
   }
 
+  #tellHere(sentence) {
+    this.notice.replaceChildren(h("p", {}, sentence));
+    return false;
+  }
+
   #fieldButton(param) {
-    const name = fieldOf(param, this.data.fields.map((field) => field.name));
+    const name = fieldOf(
+      param,
+      this.data.fields.map((field) => field.name),
+    );
     const control = name && this.panel.control(name);
     if (!control) return null;
-    return button(`Go to ${name}`, () => {
-      this.drawer.open();
-      this.panel.reveal(control);
-      control.focus();
-    }, { class: "button" });
+    return button(
+      `Go to ${name}`,
+      () => {
+        this.drawer.open();
+        this.panel.reveal(control);
+        control.focus();
+      },
+      { class: "button" },
+    );
   }
 
   #signInLink() {

@@ -9,13 +9,24 @@ export class RawView {
   #events = h("pre", { tabindex: "0", "aria-label": "Answer" });
 
   constructor() {
-    const part = (title, pres, text) => h("section", { class: "pg-wire" }, h("div", { class: "pg-wire-title" }, h("h3", {}, title), copyButton("Copy", text)), ...pres);
+    const part = (title, pres, text) =>
+      h(
+        "section",
+        { class: "pg-wire" },
+        h("div", { class: "pg-wire-title" }, h("h3", {}, title), copyButton("Copy", text)),
+        ...pres,
+      );
     const close = h("button", { type: "button", class: "button quiet", onclick: () => this.element.close() }, "Close");
     this.element = h(
       "dialog",
       { class: "pg-dialog", "aria-labelledby": "pg-raw-title" },
       h("div", { class: "pg-dialog-head" }, h("h2", { id: "pg-raw-title" }, "Raw request and events"), close),
-      h("div", { class: "pg-wires" }, part("Request", [this.#request], () => this.#exchange.body), part("Answer", [this.#head, this.#events], () => this.#exchange.raw)),
+      h(
+        "div",
+        { class: "pg-wires" },
+        part("Request", [this.#request], () => this.#exchange.body),
+        part("Answer", [this.#head, this.#events], () => this.#exchange.raw),
+      ),
     );
     this.element.addEventListener("click", (event) => event.target === this.element && this.element.close());
     this.element.addEventListener("close", () => (this.#exchange = null));

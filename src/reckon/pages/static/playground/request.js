@@ -39,5 +39,6 @@ export function seeded(asked, digits) {
 export function typedNumber(text) {
   const trimmed = text.trim().replace("−", "-");
   if (trimmed === "") return undefined;
-  return /^[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?$/i.test(trimmed) ? numeric(trimmed) : text;
+  const isNumber = /^[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?$/i.test(trimmed) && Number.isFinite(Number(trimmed));
+  return isNumber ? numeric(trimmed) : text;
 }

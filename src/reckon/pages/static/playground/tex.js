@@ -73,7 +73,13 @@ function blockRule(state, startLine, endLine, silent) {
     if (line(last) === "" || state.sCount[last] < state.blkIndent) return false;
     at = line(last).indexOf(close);
   }
-  if (at >= 0 && line(last).slice(at + close.length).trim() !== "") return false;
+  if (
+    at >= 0 &&
+    line(last)
+      .slice(at + close.length)
+      .trim() !== ""
+  )
+    return false;
   if (!silent) pushBlock(state, startLine, Math.min(last + 1, endLine), opening, at < 0 ? "" : close);
   return true;
 }

@@ -28,7 +28,9 @@ export class Thread {
     const shown = path(conversation);
     this.element.hidden = !shown.length;
     const elements = shown.map((node) => this.#view(node).element);
-    const isSame = elements.length === this.element.children.length && elements.every((element, index) => element === this.element.children[index]);
+    const isSame =
+      elements.length === this.element.children.length &&
+      elements.every((element, index) => element === this.element.children[index]);
     if (!isSame) this.element.replaceChildren(...elements);
     for (const node of shown) this.update(node);
   }
@@ -56,6 +58,13 @@ export class Thread {
   /** How many pixels of the conversation are behind the composer or below the window. */
   #below() {
     return this.element.getBoundingClientRect().bottom + this.#composer.offsetHeight - innerHeight;
+  }
+
+  /** The button that was pressed to come here is gone with the other branch: its twin takes the focus. */
+  focusBranch(node, step) {
+    const [earlier, later] = this.view(node).element.querySelectorAll(".pg-branch button");
+    const [same, other] = step < 0 ? [earlier, later] : [later, earlier];
+    (same.disabled ? other : same).focus();
   }
 
   view(node) {
