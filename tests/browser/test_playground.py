@@ -106,6 +106,7 @@ def test_two_answers_side_by_side_and_one_goes_on(play: Playing) -> None:
 
 
 def test_the_same_seed_gives_the_same_bytes(play: Playing) -> None:
+    play.field("max_tokens").fill("24")
     play.ask("What is 61 + 17?")
     first = play.raw()
     seed = play.fact("seed")
@@ -128,6 +129,7 @@ def test_the_same_seed_gives_the_same_bytes(play: Playing) -> None:
 
 
 def test_a_message_edited_is_sent_again_and_the_old_branch_stays(play: Playing) -> None:
+    play.field("max_tokens").fill("8")
     play.ask("Hello!")
     play.ask("Who are you?")
     before = play.texts
@@ -154,7 +156,7 @@ def test_the_system_message_is_sent(play: Playing) -> None:
 
 def test_a_reload_keeps_everything_but_the_key(play: Playing, served: Served) -> None:
     play.field("temperature").fill("0.4")
-    play.field("max_tokens").fill("60")
+    play.field("max_tokens").fill("24")
     play.page.get_by_label("System message").fill("Be brief.")
     play.ask("What is 2 + 2?")
     play.box.fill("a draft")
@@ -212,7 +214,7 @@ def test_finished_blocks_are_never_made_again(play: Playing) -> None:
     """The first paragraph is the same element, untouched, until the end."""
     play.field("temperature").fill("0")
     play.field("ignore_eos").check()
-    play.field("max_tokens").fill("400")
+    play.field("max_tokens").fill("280")
     play.send(LONG)
     play.expect(play.last.locator(".pg-prose > *").nth(1)).to_be_visible()
     play.page.evaluate("document.querySelector('.pg-answer .pg-prose > *').marked = true")
