@@ -253,7 +253,7 @@ async def test_the_api_tab_has_the_pages_sections_in_its_order(site: Site, model
     assert '"Authorization: Bearer $RECKON_KEY"' in text
     assert "finishing with [DONE]" in text
     assert f'"model": "{model}"' in text
-    assert "Given by reckon/abacus of this server's kind and kept as it came" in text
+    assert "Recorded from reckon/abacus as it came" in text
     assert (f"{model} would say something else" in text) == (model != "reckon/abacus")
     assert text.count("data: [DONE]") == 1
 

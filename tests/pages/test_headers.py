@@ -8,8 +8,8 @@ import re
 import httpx
 import pytest
 
-import reckon.pages.static as files
 from pages.site import QWQ, TABS, Html, Site
+from reckon.pages import files
 from reckon.pages.rendering import HERE
 
 PAGES = ["/", "/signin", *(QWQ + tab for tab in TABS), *("/fake/model" + tab for tab in TABS)]

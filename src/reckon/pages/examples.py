@@ -13,12 +13,14 @@ from typing import Any
 import msgspec
 from markupsafe import Markup
 
+from reckon.api import spec
 from reckon.catalog.card import Card
 from reckon.pages.colouring import coloured
 from reckon.pages.rendering import HERE
 
 RECORDED = HERE / "recorded.json"
-ENDPOINT = "/v1/openai/chat/completions"
+VARIANT = "openai-chat-completions"
+ENDPOINT, _ = spec.VARIANTS[VARIANT]
 LANGUAGES = (("curl", "bash"), ("Python", "python"), ("JavaScript", "javascript"))
 """What readers choose from, and how the highlighter calls it."""
 

@@ -16,8 +16,8 @@ from reckon.config import Config
 from reckon.engines.pool import Pool
 from reckon.ledger.accounts import Account
 from reckon.ledger.db import Ledger
+from reckon.pages.files import static
 from reckon.pages.signin import Signing
-from reckon.pages.static import static
 from reckon.pages.usage import Usage
 from reckon.pages.views import SCHEMAS, Views
 

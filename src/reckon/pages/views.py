@@ -16,14 +16,13 @@ from reckon.catalog.card import Card
 from reckon.engines.pool import Pool
 from reckon.ledger.accounts import Account
 from reckon.pages.cover import cover
-from reckon.pages.examples import ENDPOINT, LANGUAGES, Example, examples
+from reckon.pages.examples import ENDPOINT, LANGUAGES, VARIANT, Example, examples
 from reckon.pages.frames import Frame, frame
 from reckon.pages.inputs import Input, inputs
 from reckon.pages.rendering import page, squeezed
 from reckon.pages.schemas import Node, tree
 from reckon.pages.shown import Shown, Tab, address, shown, tabs
 
-VARIANT = "openai-chat-completions"
 SCHEMAS = {"input": "schema_in", "output": "schema_out", "streaming": "schema_stream"}
 """By the end of the page's address: the key of GET /models/{id}/schema/… that it shows."""
 
