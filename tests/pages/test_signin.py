@@ -166,6 +166,7 @@ FOREIGN = [
     {"origin": "http://evil.example"},
     {"origin": "http://reckon.test:9000"},
     {"origin": "null"},
+    {"origin": "http://["},
     {"sec-fetch-site": "cross-site", "origin": ORIGIN},
     {},
 ]
