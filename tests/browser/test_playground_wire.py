@@ -92,6 +92,7 @@ def test_an_error_in_mid_stream_keeps_what_had_come(play: Playing) -> None:
     play.expect(answer.locator(".pg-prose")).to_have_text("Half of")
     play.expect(answer.get_by_role("alert")).to_contain_text("The answer broke off. What had come is kept.")
     play.expect(answer.get_by_role("alert")).to_contain_text("The engine lost this request.")
+    play.expect(answer.get_by_role("button", name="Go on")).to_be_visible()
     play.page.unroute_all()
     play.act("Retry")
     play.expect(play.ended(1).get_by_role("alert")).to_be_hidden()

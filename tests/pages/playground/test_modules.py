@@ -48,6 +48,13 @@ def test_module(room: Path, suite: str) -> None:
     assert ran is not None and int(ran[1]) > 1, done.stdout
 
 
+@pytest.mark.parametrize("module", sorted(path.name for path in (STATIC / "playground").iterdir()))
+def test_no_module_makes_elements_or_programs_of_text(module: str) -> None:
+    text = (STATIC / "playground" / module).read_text()
+    assert re.findall(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|DOMParser|\beval\(|new Function", text) == []
+    assert text.startswith("/**"), "a module says what it is"
+
+
 @pytest.mark.parametrize("name", UNCHANGED)
 def test_vendored_files_are_unchanged(name: str) -> None:
     assert hashlib.sha256((VENDOR / name).read_bytes()).hexdigest() == UNCHANGED[name]

@@ -41,7 +41,7 @@ export class Playground {
     this.store = store;
     this.url = new URL(data.endpoint, location.href).href;
     this.acts = {
-      edit: (node, text) => this.#ask(node.parent, text),
+      edit: (node, text) => text.trim() !== "" && this.#ask(node.parent, text),
       turn: (node, step) => this.#turn(node, step),
       retry: (node) => this.#request(node.parent),
       repeat: (node) => this.#repeat(node),

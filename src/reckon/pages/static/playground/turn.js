@@ -13,6 +13,7 @@ const OUTCOMES = {
 };
 
 const MOST = 4;
+const UNFINISHED = new Set(["stopped", "failed", "lost"]);
 
 /** `acts` are what can be done: edit, turn, retry, repeat, goOn, raw, curl, choose, results, showField, signIn. */
 export function turnView(node, acts, names) {
@@ -151,8 +152,9 @@ class AnswerView {
       this.#grid.dataset.count = String(count);
     }
     const nothing = { content: "", reasoning: "", calls: [], scores: [], finish: null };
-    for (const [index, choice] of this.#choices.entries())
+    for (const [index, choice] of this.#choices.entries()) {
       choice.update(exchange.answers[index] ?? nothing, isRunning, this.node.children.length > 0);
+    }
   }
 
   #showError({ outcome, error, status }) {
@@ -187,10 +189,8 @@ class AnswerView {
   #endButtons(exchange, isBusy) {
     const { acts, node } = this;
     const answer = exchange.answers[node.chosen];
-    const mayGoOn =
-      answer?.content &&
-      !answer.calls.length &&
-      (exchange.outcome === "stopped" || exchange.outcome === "lost" || answer.finish === "length");
+    const isCut = UNFINISHED.has(exchange.outcome) || answer?.finish === "length";
+    const mayGoOn = isCut && answer?.content && !answer.calls.length;
     return [
       button("Retry", () => acts.retry(node), { disabled: isBusy, title: "Ask again with the settings as they are now" }),
       exchange.headers["x-reckon-seed"] &&
