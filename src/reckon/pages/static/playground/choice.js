@@ -7,18 +7,12 @@ import { scoresTable } from "./scores.js";
 
 const SHOWN = 100; // characters of a call that its box repeats
 
-const REASONS = {
-  length: "Cut off at the limit of tokens.",
-  tool_calls: "Calls a tool.",
-  content_filter: "Filtered.",
-};
-
 export class ChoiceView {
   #text = h("div", { class: "pg-prose" });
   #prose = new Prose(this.#text);
   #reasoning = null;
   #calls = h("div", { class: "pg-calls" });
-  #ending = h("p", { class: "pg-ending", hidden: true });
+  #ending = h("p", { class: "pg-ending", hidden: true }, "Cut off at the limit of tokens.");
   #scores = null;
   #radio;
   #shownCalls = "";
@@ -54,7 +48,6 @@ export class ChoiceView {
     this.#text.hidden = answer.content === "" && !isRunning;
     this.#text.classList.toggle("pg-coming", isRunning && answer.finish === null);
     this.#showCalls(answer.calls);
-    this.#ending.textContent = REASONS[answer.finish] ?? "";
     this.#ending.hidden = answer.finish !== "length";
     if (!isRunning && answer.scores.length && !this.#scores) this.element.append((this.#scores = scoresTable(answer.scores)));
   }

@@ -2,8 +2,6 @@
 
 import { numeric, stringify } from "./json.js";
 
-export const PATH = "/v1/openai/chat/completions";
-
 /** The fields that the conversation itself fills. */
 export const TAKEN = new Set(["model", "messages"]);
 

@@ -15,7 +15,10 @@ const OUTCOMES = {
 const MOST = 4;
 const UNFINISHED = new Set(["stopped", "failed", "lost"]);
 
-/** `acts` are what can be done: edit, turn, retry, repeat, goOn, raw, curl, choose, results, showField, signIn. */
+/**
+ * `acts` are what can be done (edit, turn, retry, repeat, goOn, raw, curl, choose, results), and makers of the ways out of a
+ * refusal (fieldButton, signInLink). `names` has the model's.
+ */
 export function turnView(node, acts, names) {
   if (node.kind === "user") return new UserView(node, acts);
   return node.kind === "tool" ? new ToolView(node) : new AnswerView(node, acts, names);
