@@ -13,7 +13,8 @@ LAYERS = (
     ("config", "link", "catalog", "text"),
     ("models", "ledger", "engines"),
     ("devices",),
-    ("worker", "api", "pages"),
+    ("worker", "api"),
+    ("pages",),
     ("cli",),
     ("__main__",),
 )
@@ -27,7 +28,19 @@ LAZY = ("reckon.cli.", "reckon.devices.select")
 """Who may import inside functions: the command line answers --help at once, and a device's library comes when it is chosen."""
 
 API_LIBRARIES = frozenset(
-    {"alembic", "httpx", "huggingface_hub", "jinja2", "msgspec", "prometheus_client", "sqlalchemy", "starlette", "tokenizers"}
+    {
+        "alembic",
+        "httpx",
+        "huggingface_hub",
+        "jinja2",
+        "markupsafe",
+        "msgspec",
+        "prometheus_client",
+        "pygments",
+        "sqlalchemy",
+        "starlette",
+        "tokenizers",
+    }
 )
 WORKER_LIBRARIES = frozenset({"llguidance", "llvmlite", "msgspec", "numba", "numpy"})
 CUDA_LIBRARIES = frozenset({"torch", "triton"})

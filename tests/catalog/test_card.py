@@ -1,8 +1,15 @@
 """The cards in the package, and what a card of somebody's own must say."""
 
-import pytest
+import json
+import math
+import shlex
 
-from reckon.catalog.card import Card, Price, Score, catalogue, read
+import msgspec
+import pytest
+from safetensors import safe_open
+
+from journeys.page import CONVERSATION
+from reckon.catalog.card import CHECKPOINTS, Card, Price, Score, Size, catalogue, read
 from reckon.errors import BadSetting
 
 GOOD = """
@@ -45,7 +52,14 @@ def test_qwqs_card_has_the_facts_of_its_page() -> None:
             Score("MATH-500", 90.6, "Qwen Team"),
             Score("LiveCodeBench", 50.0, "Qwen Team"),
         ),
+        parameters=32_763_876_352,
+        size=Size(layers=64, kv_heads=8, head_dim=128),
+        prompts=card.prompts,
+        conversation=card.conversation,
     )
+    body = shlex.split(CONVERSATION.replace("\\\n", ""))[-1]
+    assert list(msgspec.to_builtins(card.conversation)) == json.loads(body)["messages"]  # the page's own, word for word
+    assert len(card.prompts) > 1
     assert card.created > 0
     assert card.checkpoint == ""  # the weights come from the hub
 
@@ -56,6 +70,17 @@ def test_abacus_does_not_pass_for_qwq() -> None:
     assert "it is not QwQ" in card.description
     assert not card.scores and not card.featured
     assert card.price.input > 0 and card.price.output > 0
+
+
+def test_abacus_is_as_large_as_its_card_says() -> None:
+    card = catalogue()["reckon/abacus"]
+    checkpoint = CHECKPOINTS / card.checkpoint
+    config = json.loads((checkpoint / "config.json").read_text())
+    layers, heads, width = config["num_hidden_layers"], config["num_attention_heads"], config["hidden_size"]
+    assert card.size == Size(layers, config["num_key_value_heads"], width // heads)
+    assert card.context == config["max_position_embeddings"]
+    with safe_open(checkpoint / "model.safetensors", "np") as tensors:
+        assert card.parameters == sum(math.prod(tensors.get_slice(name).get_shape()) for name in tensors.keys())  # noqa: SIM118
 
 
 @pytest.mark.parametrize(

@@ -58,7 +58,9 @@ def test_a_catalogue_id_whose_checkpoint_ships() -> None:
 
 def test_a_local_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     directory = checkpoint(tmp_path / "some=model")
-    assert resolve(str(directory)).card == Card("local/some=model", "local/some=model: a checkpoint without a card.", 64)
+    assert resolve(str(directory)).card == Card(
+        "local/some=model", "local/some=model: a checkpoint without a card.", 64, public=False
+    )
     monkeypatch.chdir(tmp_path)
     assert resolve("some=model").directory == directory
     monkeypatch.chdir(directory)

@@ -27,7 +27,7 @@ from reckon.api.ops import HealthBody, KeyUsage, Ops
 from reckon.api.spec import CHAT, MESSAGES, TEXT, About, ModelSchema
 from reckon.config import Config
 from reckon.engines.pool import Pool
-from reckon.errors import BodyTooLarge
+from reckon.errors import ApiError, BodyTooLarge
 from reckon.ledger.accounts import Account
 from reckon.ledger.db import Ledger
 
@@ -35,6 +35,8 @@ STUCK_SECONDS = 60.0
 """How long a client may take nothing of its answer before it counts as gone: it holds a place, and blocks of the KV cache."""
 
 Handler: TypeAlias = Callable[[Request, Account], Awaitable[ASGIApp]]
+Refused: TypeAlias = Callable[[Request, ApiError], ASGIApp | None]
+"""An error as a page, for who asked for a page; None for everybody else, who gets the envelope."""
 UNROUTED = "none"
 """The path that metrics show for requests that no route took: the real ones are the caller's invention."""
 
@@ -90,12 +92,15 @@ def create_app(
     pool: Pool,
     ledger: Ledger,
     extra: Sequence[Entry] = (),
+    refused: Refused = lambda request, error: None,
     *,
     quiet_seconds: float = QUIET_SECONDS,
     stuck_seconds: float = STUCK_SECONDS,
     heap: Heap | None = None,
 ) -> "App":
-    """The application. Starting and closing pool and ledger stays with the caller; ``extra`` are routes of other packages.
+    """The application. Starting and closing pool and ledger stays with the caller.
+
+    ``extra`` are routes of other packages, and ``refused`` shows errors to browsers.
 
     Raises BadSetting when a model's own sampling defaults are outside the fields' ranges.
     """
@@ -106,14 +111,22 @@ def create_app(
     chat, text, messages = Chat(answering), Completions(answering), Messages(answering)
     routes = entries(chat, text, messages, Models(pool), Ops(pool, ledger, metrics))
     guard, heap = Guard(config, ledger), heap or Heap()
-    return App([*routes, *extra], guard, metrics, heap, max_body=max_body, stuck_seconds=stuck_seconds)
+    return App([*routes, *extra], guard, metrics, heap, max_body=max_body, stuck_seconds=stuck_seconds, refused=refused)
 
 
 class App:
     """Where every request comes in and every answer goes out."""
 
     def __init__(
-        self, routes: Sequence[Entry], guard: Guard, metrics: Metrics, heap: Heap, *, max_body: int, stuck_seconds: float
+        self,
+        routes: Sequence[Entry],
+        guard: Guard,
+        metrics: Metrics,
+        heap: Heap,
+        *,
+        max_body: int,
+        stuck_seconds: float,
+        refused: Refused,
     ) -> None:
         self.entries = tuple(routes)
         self._router = Router([_route(entry, guard) for entry in routes], redirect_slashes=False)
@@ -121,6 +134,7 @@ class App:
         self._heap = heap
         self._max_body = max_body
         self._stuck_seconds = stuck_seconds
+        self._refused = refused
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         scope["app"] = self  # with it, the router raises what it cannot route instead of answering in plain text
@@ -137,7 +151,8 @@ class App:
             told = http.translated(error, scope)
             if answer.started:
                 raise
-            await http.refusal(told, getattr(error, "headers", None))(scope, receive, answer.send)
+            page = self._refused(Request(scope), told)
+            await (page or http.refusal(told, getattr(error, "headers", None)))(scope, receive, answer.send)
 
     def _limited(self, scope: Scope, receive: Receive) -> Receive:
         """``receive`` that raises BodyTooLarge: at once by the declared length, for chunked bodies when it is passed."""
@@ -178,7 +193,7 @@ class _Door:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive, send)
         scope["reckon.path"] = self._entry.path
-        account = await self._guard.identify(request.headers, self._entry.access)
+        account = await self._guard.identify(request.headers, self._entry.access, request.method)
         with self._guard.place(account):
             response = await self._entry.handler(request, account)
             await response(scope, receive, send)

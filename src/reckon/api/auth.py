@@ -1,4 +1,4 @@
-"""Who is calling, and may they: keys in headers to Accounts, access classes, and the limit of requests at a time per key.
+"""Who is calling, and may they: keys and sessions to Accounts, access classes, and the limit of requests at a time per key.
 
 Knows no routes and no bodies. ``app.py`` asks it before each handler runs.
 """
@@ -9,14 +9,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Literal, TypeAlias, get_args
 
+from sqlalchemy import Connection
 from starlette.datastructures import Headers
 
+from reckon.api.browser import SAFE, check_origin, session_of
 from reckon.config import Config
 from reckon.errors import NotAuthenticated, NotPermitted, QueueFull
-from reckon.ledger.accounts import Account, find_key
+from reckon.ledger.accounts import Account, digest, find_digest, find_key
 from reckon.ledger.db import Ledger
+from reckon.ledger.sessions import find_session
 
-Access: TypeAlias = Literal["public", "key", "admin"]
+Access: TypeAlias = Literal["public", "visitor", "key", "admin"]
+"""Who may use a route: anybody; anybody, whom the handler knows if a browser is signed in; who has a key; administrators."""
 ACCESS_CLASSES: tuple[Access, ...] = get_args(Access)
 
 NOBODY = Account(id="", key_id="", name="nobody")
@@ -34,11 +38,22 @@ class Guard:
         self._ledger = ledger
         self._present: Counter[str] = Counter()
 
-    async def identify(self, headers: Headers, access: Access) -> Account:
-        """Raises NotAuthenticated for no key or an unknown one, NotPermitted when the route asks for more than the key is."""
+    async def identify(self, headers: Headers, access: Access, method: str = "GET") -> Account:
+        """Raises NotAuthenticated for no key or an unknown one, NotPermitted when the route asks for more than the key is.
+
+        A session counts where no key is sent. Raises NotPermitted when it comes with a request that another site caused.
+        """
         if access == "public":
             return NOBODY
-        account = await self._account(_secret(headers))
+        if access == "visitor":
+            return await self._visitor(headers, method)
+        if session_of(headers) and "authorization" not in headers and "x-api-key" not in headers:
+            check_origin(headers, method)
+            account = await self._of_session(session_of(headers))
+            if account is None:
+                raise NotAuthenticated("This browser is no longer signed in. Sign in again.")
+        else:
+            account = await self._account(_secret(headers))
         if access == "admin" and not account.admin:
             raise NotPermitted("This route is for administrators' keys only.")
         return account
@@ -62,6 +77,21 @@ class Guard:
             if not self._present[account.key_id]:
                 del self._present[account.key_id]
 
+    async def _visitor(self, headers: Headers, method: str) -> Account:
+        """Reading is anybody's, from wherever they come; signing in and out is for our own pages, also without a session."""
+        if method not in SAFE:
+            check_origin(headers, method)
+        return await self._of_session(session_of(headers)) or NOBODY
+
+    async def _of_session(self, secret: str) -> Account | None:
+        """Whose session this is; None when there is none, or its key is not good any more."""
+        if not secret:
+            return None
+        key_digest, account = await self._ledger.run(lambda db: _session(db, secret), reads_only=True)
+        if key_digest and self._token and hmac.compare_digest(key_digest, digest(self._token.decode())):
+            return ADMINISTRATOR
+        return account
+
     async def _account(self, secret: str) -> Account:
         # Headers arrive decoded as Latin-1; this gives back the bytes that were sent.
         if self._token and hmac.compare_digest(secret.encode("latin-1"), self._token):
@@ -80,6 +110,12 @@ def check_model(account: Account, model: str) -> None:
     """Raises NotPermitted when the key is limited to other models."""
     if not may_use(account, model):
         raise NotPermitted(f"This key may use {', '.join(account.models)}, not {model}.", param="model")
+
+
+def _session(db: Connection, secret: str) -> tuple[str | None, Account | None]:
+    """The digest of the session's key, which may be the settings' token, and who has it if it is a stored key."""
+    key_digest = find_session(db, secret)
+    return key_digest, find_digest(db, key_digest) if key_digest else None
 
 
 def _secret(headers: Headers) -> str:

@@ -3,7 +3,7 @@
 import tomllib
 from importlib import resources
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -33,8 +33,27 @@ class Price(msgspec.Struct, frozen=True):
         return prompt_tokens * self.input + completion_tokens * self.output
 
 
+class Size(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What the KV cache's size follows from."""
+
+    layers: Annotated[int, msgspec.Meta(gt=0)]
+    kv_heads: Annotated[int, msgspec.Meta(gt=0)]
+    head_dim: Annotated[int, msgspec.Meta(gt=0)]
+
+
+class Turn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A message of an example."""
+
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
 class Card(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A model's page in data. ``id`` is "owner/name"; ``checkpoint`` names a directory inside the package, if it ships."""
+    """A model's page in data. ``id`` is "owner/name"; ``checkpoint`` names a directory inside the package, if it ships.
+
+    ``parameters`` is 0 and ``size`` None where nobody has counted. ``conversation`` is the page's longer example, and
+    ``prompts`` are questions that the model is good at.
+    """
 
     id: Annotated[str, msgspec.Meta(pattern=MODEL_ID)]
     description: str
@@ -44,10 +63,20 @@ class Card(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     license: str = ""
     license_url: str = ""
     project_url: str = ""
+    public: bool = True
     featured: bool = False
     created: int = 0
     checkpoint: str = ""
     scores: tuple[Score, ...] = ()
+    parameters: Annotated[int, msgspec.Meta(ge=0)] = 0
+    size: Size | None = None
+    prompts: tuple[str, ...] = ("Hello!",)
+    conversation: tuple[Turn, ...] = (
+        Turn("system", "Answer in one sentence."),
+        Turn("user", "Hello!"),
+        Turn("assistant", "Hello! What would you like to know?"),
+        Turn("user", "Why is the sky blue?"),
+    )
 
     @property
     def owner(self) -> str:

@@ -61,7 +61,7 @@ def _described(model: str, directory: Path) -> Card:
         context = int(json.loads(path.read_text(encoding="utf-8"))["max_position_embeddings"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise BadSetting(f"{path} does not say max_position_embeddings: {error!r}") from None
-    return Card(id=model, description=f"{model}: a checkpoint without a card.", context=context)
+    return Card(id=model, description=f"{model}: a checkpoint without a card.", context=context, public=False)
 
 
 def _download(model: str) -> Path:

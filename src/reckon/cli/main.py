@@ -167,6 +167,24 @@ def keys_revoke(config: Config, key: str) -> None:
 
 
 @main.command()
+@click.argument("key", default="")
+@settings("host", "port", "home", "database", "token")
+def link(config: Config, key: str) -> None:
+    """Print a link that signs a browser in, once.
+
+    KEY is the name or id of a key in use; an administrator's if none is given.
+    """
+    from reckon.cli.link import address, sign_in_link
+
+    url = _in_ledger(config, lambda db: sign_in_link(db, address(config.host, config.port), config.token, key))
+    if url is None:
+        raise click.ClickException(
+            f"no live key has the name or id {key!r}" if key else "there is no administrator's key in use"
+        )
+    click.echo(url)
+
+
+@main.command()
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 def models(as_json: bool) -> None:
     """Show the catalogue."""

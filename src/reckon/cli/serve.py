@@ -20,6 +20,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
 
 from reckon.api.app import create_app
 from reckon.catalog.source import Source, resolve
+from reckon.cli.link import LINK_MINUTES, address, sign_in_link
 from reckon.config import Config
 from reckon.engines.child import Watch
 from reckon.engines.native import NativeEngine
@@ -29,6 +30,8 @@ from reckon.ledger.accounts import create_key, list_keys
 from reckon.ledger.db import Ledger
 from reckon.ledger.usage import recover
 from reckon.link import Loading
+from reckon.pages.frames import refused
+from reckon.pages.site import entries
 
 PHASES = {
     "device": "starting the device for",
@@ -110,7 +113,7 @@ async def _answer(
     """Run uvicorn on our socket. Ctrl-C lets running answers finish, for as long as ``drain_seconds`` says."""
     server = _Server(
         uvicorn.Config(
-            create_app(config, pool, ledger),
+            create_app(config, pool, ledger, entries(config, pool, ledger), refused),
             log_config=None,
             access_log=False,
             lifespan="off",
@@ -139,12 +142,14 @@ class _Server(uvicorn.Server):
 async def _greet(
     config: Config, sources: Sequence[Source], ledger: Ledger, sock: socket.socket, console: Console, begin: float
 ) -> None:
-    host, port = sock.getsockname()[:2]
-    url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    url = address(*sock.getsockname()[:2])
     console.print(f"Listening on {url} after {time.monotonic() - begin:.1f} s.  Ctrl-C drains and stops.")
     key = await _first_key(config, ledger)
     if key is not None:
         console.print(f"\nYour key, made now and shown once:\n\n  {key}")
+    link = await ledger.run(lambda db: sign_in_link(db, url, config.token))
+    if link is not None:
+        console.print(f"\nThe pages, signed in (this link works once, within {LINK_MINUTES} minutes):\n\n  {link}")
     console.print(f"\nTry it:\n\n{curl(url, key, sources[0].card.id)}\n")
 
 

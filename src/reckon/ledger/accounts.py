@@ -65,7 +65,7 @@ def create_key(
         "id": account.key_id,
         "account": account.id,
         "name": name,
-        "digest": _digest(secret),
+        "digest": digest(secret),
         "hint": f"rk-…{secret[-4:]}",
         "admin": admin,
         "models": list(models),
@@ -82,10 +82,22 @@ def create_key(
 
 def find_key(db: Connection, secret: str) -> Account | None:
     """Whose key this is; None when it is unknown or revoked."""
-    row = db.execute(FIND, {"secret_digest": _digest(secret)}).one_or_none()
+    return find_digest(db, digest(secret))
+
+
+def find_digest(db: Connection, secret_digest: str) -> Account | None:
+    """The same by what ``digest`` makes of the key."""
+    row = db.execute(FIND, {"secret_digest": secret_digest}).one_or_none()
     if row is None:
         return None
     return Account(row.account, row.id, row.name, row.admin, tuple(row.models), row.limit_nano)
+
+
+def key_digest(db: Connection, key: str = "") -> str | None:
+    """The digest of a key in use, by its id or name; of the oldest administrator's if none is given. None: there is none."""
+    which = (keys.c.id == key) | (keys.c.name == key) if key else keys.c.admin
+    live = sa.select(keys.c.digest).where(which, keys.c.revoked.is_(None))
+    return db.execute(live.order_by(keys.c.created, keys.c.id).limit(1)).scalar_one_or_none()
 
 
 def list_keys(db: Connection) -> list[KeyRow]:
@@ -112,7 +124,8 @@ def _check(name: str, limit_nano: int | None) -> None:
         raise BadSetting(f"limit_nano must lie between 0 and {MAX_NANO}, not {limit_nano}")
 
 
-def _digest(secret: str) -> str:
+def digest(secret: str) -> str:
+    """How secrets are stored: SHA-256, hexadecimal."""
     # surrogatepass: a caller may send anything as a key, and whatever it is, it is merely unknown.
     return hashlib.sha256(secret.encode(errors="surrogatepass")).hexdigest()
 

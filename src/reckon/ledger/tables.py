@@ -1,6 +1,6 @@
 """The ledger's tables as they are now; ``migrations/`` holds how they came to be, and a test that both agree.
 
-Knows columns only. ``accounts.py`` reads and writes keys, ``usage.py`` balances and requests.
+Knows columns only. ``accounts.py`` reads and writes keys, ``sessions.py`` sessions, ``usage.py`` balances and requests.
 """
 
 import sqlalchemy as sa
@@ -30,6 +30,19 @@ sa.Index(
     sqlite_where=keys.c.revoked.is_(None),
     postgresql_where=keys.c.revoked.is_(None),
 )
+
+# A browser that is signed in, or a link that signs one in. It names its key by the key's digest, which the administrator's
+# token has too without a row in keys; when the key is revoked or the token changed, nothing has that digest any more.
+sessions = sa.Table(
+    "sessions",
+    metadata,
+    sa.Column("digest", sa.String(64), primary_key=True),
+    sa.Column("key_digest", sa.String(64), nullable=False),
+    sa.Column("link", sa.Boolean, nullable=False),
+    sa.Column("created", sa.Double, nullable=False),
+    sa.Column("expires", sa.Double, nullable=False),
+)
+sa.Index("sessions_expires", sessions.c.expires)
 
 # What a key has spent and holds in reservations: always the sums over its requests, changed in the same transactions. Kept so
 # that admission takes the same time whatever a key's history, and as the row that concurrent reservations queue for.

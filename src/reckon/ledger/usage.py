@@ -74,6 +74,18 @@ class KeyUsage(msgspec.Struct, frozen=True):
     totals: Totals
 
 
+class Slot(msgspec.Struct, frozen=True):
+    """Sums over what was settled from ``start`` (unix seconds) to the next slot.
+
+    ``seconds`` is how long its requests took together, ``first_token_ms`` their mean time to the first token, None without any.
+    """
+
+    start: int
+    totals: Totals
+    seconds: float
+    first_token_ms: float | None
+
+
 class UsageRow(msgspec.Struct, frozen=True):
     """One request. While ``outcome`` is "open", tokens and cost are 0 and ``settled`` is None. Times are unix seconds."""
 
@@ -194,11 +206,28 @@ def by_key(db: Connection) -> list[KeyUsage]:
     return [KeyUsage(row.key_id, row.name, row.model, _totals(row)) for row in db.execute(query)]
 
 
-def recent(db: Connection, *, key_id: str | None = None, limit: int = 20) -> list[UsageRow]:
+def over_time(db: Connection, *, key_id: str, model: str, since: float, step: int) -> list[Slot]:
+    """What one key used of one model, by slots of ``step`` seconds that begin at multiples of it, oldest first, empty ones left
+    out. Settled requests only; ``totals`` of the same key and model sums up the same rows.
+    """
+    slot = sa.func.floor(requests.c.settled / step).label("slot")
+    took, first = sa.func.coalesce(sa.func.sum(requests.c.total_ms), 0), sa.func.avg(requests.c.first_token_ms)
+    query: sa.Select[Any] = (
+        sa.select(slot, *_sums(), took.label("took_ms"), first.label("first_ms"))
+        .where(requests.c.key_id == key_id, requests.c.model == model, requests.c.settled >= since)
+        .group_by(sa.literal_column("slot"))
+        .order_by(sa.literal_column("slot"))
+    )
+    return [Slot(int(row.slot) * step, _totals(row), row.took_ms / 1000, row.first_ms) for row in db.execute(query)]
+
+
+def recent(db: Connection, *, key_id: str | None = None, model: str | None = None, limit: int = 20) -> list[UsageRow]:
     """The newest requests, open ones too, newest first."""
     query = sa.select(requests).order_by(requests.c.created.desc(), requests.c.id.desc()).limit(limit)
     if key_id is not None:
         query = query.where(requests.c.key_id == key_id)
+    if model is not None:
+        query = query.where(requests.c.model == model)
     return [_usage_row(row) for row in db.execute(query)]
 
 
