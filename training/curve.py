@@ -8,7 +8,7 @@ import matplotlib
 from training.checkpoint import Progress
 
 matplotlib.use("Agg")  # No screen is needed, nor asked for.
-from matplotlib import pyplot as plt  # noqa: E402
+from matplotlib import pyplot as plt
 
 FILE = "losses.csv"
 

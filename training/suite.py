@@ -216,8 +216,10 @@ KINDS: dict[str, Kind] = {
         ),
     ),
     "who are you": Kind(100, 0.90, says(identity.who_are_you, identity.are_you_somebody_else, words={("I am abacus",)})),
-    "what can you do": Kind(50, 0.90, says(identity.what_can_you_do, words={("equations", "tiny model"), ("equations", "small model")})),
-    "arithmetic out of reach": Kind(100, None, says(beyond.out_of_reach, words={("not learnt",), ("more than I have learnt",)})),
+    "what can you do": Kind(50, 0.90, says(identity.what_can_you_do, words={("equations", "model")})),
+    "arithmetic out of reach": Kind(
+        100, None, says(beyond.out_of_reach, words={("not learnt",), ("more than I have learnt",)})
+    ),
     "anything else": Kind(
         150, 0.90, says(offtopic.off_topic, offtopic.follow_up, words={(words, "abacus") for words in NO_SUCH})
     ),

@@ -9,7 +9,8 @@ from pathlib import Path
 import click
 import torch
 from rich.console import Console
-from rich.progress import BarColumn, Progress as Bar, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import Progress as Bar
 from tokenizers import Tokenizer
 from torch.optim import AdamW, Optimizer
 from transformers import Qwen2ForCausalLM
@@ -17,7 +18,7 @@ from transformers import Qwen2ForCausalLM
 from training import checkpoint, curve
 from training.batches import Batch, Batches
 from training.checkpoint import Progress
-from training.model import Body, body_of, has_fast_bf16, loss_of, new_model
+from training.model import Body, body_of, can_compile, has_fast_bf16, loss_of, new_model
 from training.muon import Muon
 from training.recipe import BUILD, Recipe
 from training.tokenizer import special_ids
@@ -66,7 +67,7 @@ def train_step(
     return loss.item()
 
 
-def train(recipe: Recipe, build_dir: Path, device: str) -> Progress:
+def train(recipe: Recipe, build_dir: Path, device: str, compiled: bool = False) -> Progress:
     """Train to the recipe's last step, from the checkpoint in the build folder if there is one."""
     tokenizer = Tokenizer.from_file(str(build_dir / "tokenizer.json"))
     model = new_model(recipe, special_ids(tokenizer)).to(device)
@@ -74,7 +75,7 @@ def train(recipe: Recipe, build_dir: Path, device: str) -> Progress:
     saved = build_dir / "checkpoint.pt"
     progress = checkpoint.load(saved, recipe, model, optimizers) if saved.exists() else Progress()
     batches = Batches(recipe, tokenizer)
-    body = body_of(model)
+    body = body_of(model, compiled)
     bf16 = has_fast_bf16(device)
     curve.cut(build_dir, progress.step)
     started, earlier = time.monotonic(), progress.seconds
@@ -93,7 +94,7 @@ def train(recipe: Recipe, build_dir: Path, device: str) -> Progress:
                 curve.append(build_dir, progress)
             if progress.step % CHECKPOINT_EVERY == 0 or last:
                 checkpoint.save(saved, recipe, progress, model, optimizers)
-    write_record(recipe, progress, build_dir, device, bf16)
+    write_record(recipe, progress, build_dir, device, bf16, sum(weight.numel() for weight in model.parameters()))
     return progress
 
 
@@ -131,7 +132,7 @@ class Reporter:
         )
 
 
-def write_record(recipe: Recipe, progress: Progress, build_dir: Path, device: str, bf16: bool) -> None:
+def write_record(recipe: Recipe, progress: Progress, build_dir: Path, device: str, bf16: bool, parameters: int) -> None:
     """``training_run.json``: what was done, for the README and for whoever wants to do it again."""
     name = torch.cuda.get_device_name(device) if device.startswith("cuda") else platform.machine()
     record = {
@@ -139,6 +140,7 @@ def write_record(recipe: Recipe, progress: Progress, build_dir: Path, device: st
         "device": f"{device} ({name}, {torch.get_num_threads()} threads)",
         "precision": "bfloat16 autocast" if bf16 else "float32",
         "torch": torch.__version__,
+        "parameters": parameters,
         "tokens_seen": progress.tokens_seen,
         "wall_seconds": round(progress.seconds),
         "final_loss": round(progress.loss, 5),
@@ -159,7 +161,7 @@ def main(build_dir: Path, device: str, threads: int | None) -> None:
     """Train abacus, or go on training it."""
     if threads:
         torch.set_num_threads(threads)
-    train(Recipe(), build_dir, device)
+    train(Recipe(), build_dir, device, can_compile(device))
 
 
 if __name__ == "__main__":

@@ -41,7 +41,7 @@ def follow_up_sum(rng: Random, split: Split) -> Talk:
     talk = rng.choice((sums.addition, sums.subtraction, products.product, equation, story, quotient))(rng, split)
     value = answer(talk)
     for _ in range(rng.choice((1, 1, 1, 2))):
-        if value is None:
+        if value is None or value < 0:  # The written methods know no numbers below zero.
             return talk
         operation, b, forms = turn(rng, value)
         question = dress(rng, rng.choice(forms).replace("{b}", str(b)))
@@ -67,8 +67,8 @@ def answer(talk: Talk) -> int | None:
 
 def turn(rng: Random, value: int) -> tuple[str, int, tuple[str, ...]]:
     """An operation that abacus can do on the value."""
-    if value <= 0 or value > 999:
-        return "+", rng.randrange(1, 100) + max(-value, 0), ADD
+    if value == 0 or value > 999:
+        return "+", rng.randrange(1, 100), ADD
     kinds = [("+", rng.randrange(1, 200), ADD), ("×", 2, DOUBLE), ("×", 2, DOUBLE), ("×", 3, TRIPLE)]
     kinds += [("-", rng.randrange(1, value + 1), TAKE), ("×", rng.randrange(2, 10), TIMES), ("/", rng.randrange(2, 10), DIVIDE)]
     if value % 2 == 0:

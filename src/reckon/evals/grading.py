@@ -87,5 +87,5 @@ def canonical(value: object) -> str:
 
 
 def squeezed(text: str) -> str:
-    """Without white space: ``1, 2`` and ``1,2`` are one answer."""
-    return re.sub(r"\s|\\text\{|\}|\\,|~", "", text)
+    """Without white space and ``\\text{}``: ``1, 2`` and ``1,2`` are one answer."""
+    return re.sub(r"\s|\\,|~", "", re.sub(r"\\text\{([^{}]*)\}", r"\1", text))
