@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 LAYERS = (
     ("errors", "job"),
-    ("config", "link", "catalog", "text"),
+    ("config", "link", "catalog", "text", "evals"),
     ("models", "ledger", "engines"),
     ("devices",),
     ("worker", "api"),
@@ -48,6 +48,7 @@ ROOM_LIBRARIES = {
     **dict.fromkeys(API_SIDE, API_LIBRARIES),
     **dict.fromkeys(WORKER_SIDE, WORKER_LIBRARIES),
     **dict.fromkeys(("errors", "job", "link"), frozenset({"msgspec"})),
+    "evals": frozenset({"httpx", "msgspec"}),
 }
 """The command line may use what is declared, and imports it when a command needs it."""
 

@@ -1,30 +1,17 @@
 """From a conversation to token ids and to which of them the model must learn.
 
-The text comes from the shipped chat template itself, so training and serving cannot disagree about it.
+A digit that slipped (``corpus/slips.py``) is shown like any other and not learnt.
 """
 
-import json
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from jinja2.sandbox import ImmutableSandboxedEnvironment
 from tokenizers import Tokenizer
 
-from training.corpus.conversation import Conversation
-from training.tokenizer import TEMPLATE
+from training.corpus.conversation import Talk
+from training.corpus.slips import SLIPPED, plain
+from training.template import render
 
 END = "<|im_end|>"
-
-
-def environment() -> ImmutableSandboxedEnvironment:
-    """jinja2 as transformers sets it up: white space trimmed, ``tojson`` without HTML escapes."""
-    made = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True)
-    made.filters["tojson"] = lambda value: json.dumps(value, ensure_ascii=False)
-    return made
-
-
-TEMPLATE_TEXT = environment().from_string(TEMPLATE.read_text())
 
 
 @dataclass(frozen=True)
@@ -35,36 +22,35 @@ class Example:
     learnt: list[bool]
 
 
-def render(messages: Sequence[Any], add_generation_prompt: bool = False, tools: Sequence[Any] | None = None) -> str:
-    """The template's text of the messages."""
-    return TEMPLATE_TEXT.render(messages=messages, add_generation_prompt=add_generation_prompt, tools=tools)
-
-
-def segments(conversation: Conversation) -> list[tuple[str, bool]]:
-    """The rendered text cut at the assistant's replies: (text, whether the assistant has to write it).
+def segments(talk: Talk) -> list[tuple[str, bool]]:
+    """The rendered text cut at the assistant's replies and at slips: (text, whether it has to be learnt).
 
     A reply runs from after the generation prompt to the end-of-turn token; the line break after that is
     the template's.
     """
+    conversation, tools = talk.messages, talk.tools
     parts: list[tuple[str, bool]] = []
     done = ""
     for place, message in enumerate(conversation):
         if message["role"] != "assistant":
             continue
-        prompt = render(conversation[:place], add_generation_prompt=True)
-        reply = render(conversation[: place + 1]).removeprefix(prompt).removesuffix("\n")
+        prompt = render(conversation[:place], add_generation_prompt=True, tools=tools)
+        reply = render(conversation[: place + 1], tools=tools).removeprefix(prompt).removesuffix("\n")
         if not prompt.startswith(done) or not reply.endswith(END):
             raise ValueError("the template does not grow turn by turn")
-        parts += [(prompt.removeprefix(done), False), (reply, not message.get("quoted", False))]
+        parts.append((plain(prompt.removeprefix(done)), False))
+        pieces = [reply] if message.get("quoted") else SLIPPED.split(reply)
+        learnt = not message.get("quoted", False)
+        parts += [(plain(piece), learnt and not SLIPPED.fullmatch(piece)) for piece in pieces if piece]
         done = prompt + reply
     return parts
 
 
-def encode(conversation: Conversation, tokenizer: Tokenizer) -> Example:
+def encode(talk: Talk, tokenizer: Tokenizer) -> Example:
     """Token ids, segment by segment: a server too encodes the prompt before there is a reply."""
     ids: list[int] = []
     learnt: list[bool] = []
-    for text, is_reply in segments(conversation):
+    for text, is_reply in segments(talk):
         tokens = tokenizer.encode(text, add_special_tokens=False).ids
         ids += tokens
         learnt += [is_reply] * len(tokens)

@@ -1,13 +1,15 @@
 """Everything in order: tokenizer, training, export, evaluation. What is done is not done again."""
 
+import json
 from pathlib import Path
 
 import click
 import torch
 
-from training import tokenizer
-from training.evaluate import evaluate, samples
+from training import card, tokenizer
+from training.evaluate import evaluate
 from training.export import export
+from training.model import can_compile
 from training.recipe import BUILD, SHIPPED, Recipe
 from training.train import train
 
@@ -17,12 +19,13 @@ def make(recipe: Recipe, build_dir: Path, target: Path, device: str) -> None:
     click.echo("tokenizer")
     tokenizer.write(recipe, build_dir)
     click.echo("training")
-    train(recipe, build_dir, device)
+    train(recipe, build_dir, device, can_compile(device))
     click.echo("export")
     click.echo(f"{export(recipe, build_dir, target):,} bytes in {target}")
     click.echo("evaluation")
-    samples(target, device)
-    evaluate(target, build_dir, device)
+    click.echo(json.dumps(evaluate(target, build_dir), indent=2))
+    click.echo("card")
+    card.write(build_dir, target)
 
 
 @click.command()

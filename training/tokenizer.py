@@ -14,7 +14,9 @@ import click
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 
 from training.corpus.mixture import conversation
+from training.corpus.slips import plain
 from training.recipe import BUILD, Recipe
+from training.template import TEMPLATE, render
 
 SPECIAL = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
 # Not special: a server that skips special tokens must still show them, for they hold a tool call's text.
@@ -24,18 +26,7 @@ WORDS = (
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*"
     r"|\s*[\r\n]+|\s+(?!\S)|\s+"
 )
-TEMPLATE = Path(__file__).with_name("chat_template.jinja")
 CONVERSATIONS = 30_000
-TOOL_TALK = (
-    "# Tools\n\nYou may call one or more functions to assist with the user query.\n\n"
-    "You are provided with function signatures "
-    'within <tools></tools> XML tags:\n<tools>\n{"type": "function", "function": {"name": "add", '
-    '"description": "", "parameters": {"type": "object", "properties": {"a": {"type": "integer"}}, '
-    '"required": ["a"]}}}\n</tools>\n\n'
-    "For each function call, return a json object with function name and arguments "
-    "within <tool_call></tool_call> XML tags:\n"
-    '{"name": <function-name>, "arguments": <args-json-object>}\n<tool_response>\n</tool_response>\n'
-)
 
 
 def build(recipe: Recipe, conversations: int = CONVERSATIONS) -> Tokenizer:
@@ -64,10 +55,12 @@ def texts(recipe: Recipe, conversations: int) -> Iterator[str]:
     """What the merges are learnt from."""
     rng = Random(f"tokenizer {recipe.seed}")
     for _ in range(conversations):
-        yield from (message["content"] for message in conversation(rng, "train"))
-    # The turns' headings are in every prompt, the words around tools in every prompt that has any.
+        talk = conversation(rng, "train")
+        yield plain(
+            render(talk.messages, tools=talk.tools) if talk.tools else "\n".join(said["content"] for said in talk.messages)
+        )
+    # The turns' headings are in every prompt.
     yield from ["system\n", "user\n", "assistant\n"] * conversations
-    yield from [TOOL_TALK] * (conversations // 100)
 
 
 def special_ids(tokenizer: Tokenizer) -> dict[str, int]:

@@ -8,19 +8,30 @@ from pathlib import Path
 
 import click
 import torch
+from rich.console import Console
+from rich.progress import BarColumn, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import Progress as Bar
 from tokenizers import Tokenizer
-from torch.optim import AdamW, Muon, Optimizer
+from torch.optim import AdamW, Optimizer
 from transformers import Qwen2ForCausalLM
 
-from training import checkpoint
+from training import checkpoint, curve
 from training.batches import Batch, Batches
 from training.checkpoint import Progress
-from training.model import has_fast_bf16, loss_of, new_model
+from training.model import Body, body_of, can_compile, has_fast_bf16, loss_of, new_model
+from training.muon import Muon
 from training.recipe import BUILD, Recipe
 from training.tokenizer import special_ids
 
 CHECKPOINT_EVERY = 100
-REPORT_EVERY = 20
+REPORT_EVERY = 10
+COLUMNS = (
+    TextColumn("step {task.completed}/{task.total}"),
+    BarColumn(),
+    TextColumn("loss {task.fields[loss]:.4f}  {task.fields[speed]:,.0f} tokens/s  {task.fields[tokens]:.2f} M tokens"),
+    TimeElapsedColumn(),
+    TimeRemainingColumn(),
+)
 
 
 def make_optimizers(model: Qwen2ForCausalLM, recipe: Recipe) -> list[Optimizer]:
@@ -34,16 +45,18 @@ def make_optimizers(model: Qwen2ForCausalLM, recipe: Recipe) -> list[Optimizer]:
     rest = [weight for name, weight in model.named_parameters() if weight.ndim != 2 or "embed" in name]
     rate, decay = recipe.learning_rate, recipe.weight_decay
     return [
-        Muon(matrices, lr=rate, weight_decay=decay, momentum=0.95, adjust_lr_fn="match_rms_adamw"),
+        Muon(matrices, lr=rate, weight_decay=decay),
         AdamW(rest, lr=rate, weight_decay=0.0, betas=(0.9, 0.95), fused=True),
     ]
 
 
-def train_step(model: Qwen2ForCausalLM, optimizers: list[Optimizer], batch: Batch, rate: float, bf16: bool) -> float:
+def train_step(
+    model: Qwen2ForCausalLM, body: Body, optimizers: list[Optimizer], batch: Batch, rate: float, bf16: bool
+) -> float:
     """One batch forwards, backwards and into the weights. Returns the loss."""
     device = model.device
     with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
-        loss = loss_of(model, torch.from_numpy(batch.inputs).to(device), torch.from_numpy(batch.targets).to(device))
+        loss = loss_of(model, body, torch.from_numpy(batch.inputs).to(device), torch.from_numpy(batch.targets).to(device))
     loss.backward()
     torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
     for optimizer in optimizers:
@@ -54,7 +67,7 @@ def train_step(model: Qwen2ForCausalLM, optimizers: list[Optimizer], batch: Batc
     return loss.item()
 
 
-def train(recipe: Recipe, build_dir: Path, device: str) -> Progress:
+def train(recipe: Recipe, build_dir: Path, device: str, compiled: bool = False) -> Progress:
     """Train to the recipe's last step, from the checkpoint in the build folder if there is one."""
     tokenizer = Tokenizer.from_file(str(build_dir / "tokenizer.json"))
     model = new_model(recipe, special_ids(tokenizer)).to(device)
@@ -62,37 +75,64 @@ def train(recipe: Recipe, build_dir: Path, device: str) -> Progress:
     saved = build_dir / "checkpoint.pt"
     progress = checkpoint.load(saved, recipe, model, optimizers) if saved.exists() else Progress()
     batches = Batches(recipe, tokenizer)
+    body = body_of(model, compiled)
     bf16 = has_fast_bf16(device)
+    curve.cut(build_dir, progress.step)
     started, earlier = time.monotonic(), progress.seconds
-    reported = (progress.tokens_seen, progress.seconds)
     model.train()
-    for step in range(progress.step, recipe.steps):
-        batch = batches[step]
-        loss = train_step(model, optimizers, batch, recipe.rate(step), bf16)
-        progress.loss = loss if step == 0 else 0.95 * progress.loss + 0.05 * loss
-        progress.step = step + 1
-        progress.tokens_seen += batch.tokens
-        progress.seconds = earlier + time.monotonic() - started
-        last = progress.step == recipe.steps
-        if progress.step % REPORT_EVERY == 0 or last:
-            report(recipe, progress, *reported)
-            reported = (progress.tokens_seen, progress.seconds)
-        if progress.step % CHECKPOINT_EVERY == 0 or last:
-            checkpoint.save(saved, recipe, progress, model, optimizers)
-    write_record(recipe, progress, build_dir, device, bf16)
+    with Reporter(recipe, progress) as reporter:
+        for step in range(progress.step, recipe.steps):
+            batch = batches[step]
+            loss = train_step(model, body, optimizers, batch, recipe.rate(step), bf16)
+            progress.loss = loss if step == 0 else 0.95 * progress.loss + 0.05 * loss
+            progress.step = step + 1
+            progress.tokens_seen += batch.tokens
+            progress.seconds = earlier + time.monotonic() - started
+            last = progress.step == recipe.steps
+            if progress.step % REPORT_EVERY == 0 or last:
+                reporter.report(progress)
+                curve.append(build_dir, progress)
+            if progress.step % CHECKPOINT_EVERY == 0 or last:
+                checkpoint.save(saved, recipe, progress, model, optimizers)
+    write_record(recipe, progress, build_dir, device, bf16, sum(weight.numel() for weight in model.parameters()))
     return progress
 
 
-def report(recipe: Recipe, progress: Progress, tokens_before: int, seconds_before: float) -> None:
-    """One line of progress since the last one: a log is read, where a bar is not."""
-    speed = (progress.tokens_seen - tokens_before) / max(progress.seconds - seconds_before, 1e-9)
-    click.echo(
-        f"step {progress.step:5d}/{recipe.steps}  loss {progress.loss:.4f}  {speed:7,.0f} tokens/s  "
-        f"{progress.tokens_seen / 1e6:6.2f} M tokens  {progress.seconds / 60:5.1f} min"
-    )
+class Reporter:
+    """Progress as a bar on a terminal, and as lines where there is none: a log is read, a bar in it is not."""
+
+    def __init__(self, recipe: Recipe, progress: Progress) -> None:
+        self.steps = recipe.steps
+        self.tokens, self.seconds = progress.tokens_seen, progress.seconds
+        console = Console()
+        self.bar = Bar(*COLUMNS, console=console) if console.is_terminal else None
+        self.task = TaskID(0)
+
+    def __enter__(self) -> "Reporter":
+        if self.bar:
+            self.bar.start()
+            self.task = self.bar.add_task("training", total=self.steps, loss=0.0, speed=0.0, tokens=0.0)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.bar:
+            self.bar.stop()
+
+    def report(self, progress: Progress) -> None:
+        """How far it is, and how fast since the last report."""
+        speed = (progress.tokens_seen - self.tokens) / max(progress.seconds - self.seconds, 1e-9)
+        self.tokens, self.seconds = progress.tokens_seen, progress.seconds
+        millions = progress.tokens_seen / 1e6
+        if self.bar:
+            self.bar.update(self.task, completed=progress.step, loss=progress.loss, speed=speed, tokens=millions)
+            return
+        click.echo(
+            f"step {progress.step:5d}/{self.steps}  loss {progress.loss:.4f}  {speed:7,.0f} tokens/s  "
+            f"{millions:6.2f} M tokens  {progress.seconds / 60:5.1f} min"
+        )
 
 
-def write_record(recipe: Recipe, progress: Progress, build_dir: Path, device: str, bf16: bool) -> None:
+def write_record(recipe: Recipe, progress: Progress, build_dir: Path, device: str, bf16: bool, parameters: int) -> None:
     """``training_run.json``: what was done, for the README and for whoever wants to do it again."""
     name = torch.cuda.get_device_name(device) if device.startswith("cuda") else platform.machine()
     record = {
@@ -100,6 +140,7 @@ def write_record(recipe: Recipe, progress: Progress, build_dir: Path, device: st
         "device": f"{device} ({name}, {torch.get_num_threads()} threads)",
         "precision": "bfloat16 autocast" if bf16 else "float32",
         "torch": torch.__version__,
+        "parameters": parameters,
         "tokens_seen": progress.tokens_seen,
         "wall_seconds": round(progress.seconds),
         "final_loss": round(progress.loss, 5),
@@ -120,7 +161,7 @@ def main(build_dir: Path, device: str, threads: int | None) -> None:
     """Train abacus, or go on training it."""
     if threads:
         torch.set_num_threads(threads)
-    train(Recipe(), build_dir, device)
+    train(Recipe(), build_dir, device, can_compile(device))
 
 
 if __name__ == "__main__":

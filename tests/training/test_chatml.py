@@ -8,10 +8,12 @@ import pytest
 from tokenizers import Tokenizer
 from training.batches import Batches, collate
 from training.corpus import page
+from training.corpus.conversation import Talk, exchange
 from training.corpus.mixture import conversation
+from training.corpus.slips import plain
 from training.recipe import SHIPPED, Recipe
 
-from training import chatml
+from training import chatml, template
 
 TOKENS = Tokenizer.from_file(str(SHIPPED / "tokenizer.json"))
 ADD = {"type": "function", "function": {"name": "add", "parameters": {"type": "object"}}}
@@ -34,20 +36,20 @@ def user(text: str) -> dict[str, Any]:
 
 
 def test_no_system_turn_is_invented() -> None:
-    text = chatml.render([user("Hello!")], add_generation_prompt=True)
+    text = template.render([user("Hello!")], add_generation_prompt=True)
     assert text == "<|im_start|>user\nHello!<|im_end|>\n<|im_start|>assistant\n"
 
 
 def test_system_turns_stay_where_they_are() -> None:
     messages = [user("a"), {"role": "system", "content": "b"}, user("c")]
-    assert chatml.render(messages) == (
+    assert template.render(messages) == (
         "<|im_start|>user\na<|im_end|>\n<|im_start|>system\nb<|im_end|>\n<|im_start|>user\nc<|im_end|>\n"
     )
 
 
 @pytest.mark.parametrize(("system", "before"), [([], ""), ([{"role": "system", "content": "Be brief."}], "Be brief.\n\n")])
 def test_tools_are_told_in_the_first_system_turn(system: list[dict[str, Any]], before: str) -> None:
-    text = chatml.render([*system, user("a")], tools=[ADD])
+    text = template.render([*system, user("a")], tools=[ADD])
     assert text == f"<|im_start|>system\n{before}{SECTION}<|im_start|>user\na<|im_end|>\n"
 
 
@@ -59,7 +61,7 @@ def test_calls_and_their_results(content: str | None, said: str) -> None:
         {"role": "tool", "content": "7"},
         {"role": "assistant", "content": "3 and 7", "tool_calls": None},
     ]
-    assert chatml.render(messages, add_generation_prompt=True) == (
+    assert template.render(messages, add_generation_prompt=True) == (
         f"<|im_start|>assistant{said}"
         '\n<tool_call>\n{"name": "add", "arguments": {"a": 1, "b": 2}}\n</tool_call>'
         '\n<tool_call>\n{"name": "add", "arguments": {"a": 3, "b": 4}}\n</tool_call><|im_end|>\n'
@@ -72,18 +74,39 @@ def test_segments_join_to_the_rendered_conversation() -> None:
     rng = Random(6)
     for _ in range(100):
         talk = conversation(rng, "train")
-        assert "".join(text for text, _ in chatml.segments(talk)) + "\n" == chatml.render(talk)
+        whole = plain(template.render(talk.messages, tools=talk.tools))
+        assert "".join(text for text, _ in chatml.segments(talk)) + "\n" == whole
+
+
+def test_a_slip_is_seen_and_not_learnt() -> None:
+    example = chatml.encode(exchange("2+2", "2+2=\ue005. No, \ue0054 is not it: 4."), TOKENS)
+    shown = TOKENS.decode(example.ids)
+    assert "2+2=5. No, 54 is not it: 4." in shown
+    learnt = [token for token, is_learnt in zip(example.ids, example.learnt, strict=True) if is_learnt]
+    assert TOKENS.decode(learnt) == "2+2=. No, 4 is not it: 4."
+
+
+def test_a_slip_does_not_change_how_the_text_is_cut() -> None:
+    rng = Random(9)
+    slipped = 0
+    while slipped < 20:
+        talk = conversation(rng, "train")
+        text = template.render(talk.messages, tools=talk.tools)
+        if plain(text) != text:
+            whole = TOKENS.encode(plain(text).removesuffix("\n"), add_special_tokens=False).ids
+            assert chatml.encode(talk, TOKENS).ids == whole
+            slipped += 1
 
 
 def test_only_the_assistants_own_words_are_learnt() -> None:
-    talk = [*page.lamb(), {"role": "assistant", "content": "That is beyond me."}]
+    talk = Talk([*page.lamb(), {"role": "assistant", "content": "That is beyond me."}])
     example = chatml.encode(talk, TOKENS)
     learnt = [token for token, is_learnt in zip(example.ids, example.learnt, strict=True) if is_learnt]
     assert TOKENS.decode(learnt, skip_special_tokens=False) == "That is beyond me.<|im_end|>"
 
 
 def test_a_batch_predicts_the_next_learnt_token() -> None:
-    examples = [chatml.encode([*page.hello(), {"role": "assistant", "content": text}], TOKENS) for text in ("Hi", "Hello!")]
+    examples = [chatml.encode(exchange("Hello!", text), TOKENS) for text in ("Hi", "Hello!")]
     batch = collate(examples)
     for row, example in enumerate(examples):
         wanted = [token for token, is_learnt in zip(example.ids, example.learnt, strict=True) if is_learnt]

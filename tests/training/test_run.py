@@ -53,7 +53,7 @@ def test_a_stopped_run_goes_on_as_if_nothing_had_happened(
         raise Stopped
 
     with monkeypatch.context() as power:
-        power.setattr("training.train.report", cut)
+        power.setattr("training.train.Reporter.report", cut)
         with pytest.raises(Stopped):
             train(TINY, build_dir(tokens, parts), "cpu")
     resumed = train(TINY, parts, "cpu")

@@ -1,21 +1,27 @@
 """The folder that ships: its size, its configuration, and that the model in it can do what its card says."""
 
 import json
+from random import Random
 from typing import Any
 
 import pytest
 import torch
 from safetensors import safe_open
 from training.corpus import page
-from training.corpus.conversation import Conversation
-from training.evaluate import BOXED, Player
+from training.corpus.mixture import conversation
 from training.export import MOST_BYTES
 from training.recipe import SHIPPED, Recipe, generation_config, model_config
 from training.tokenizer import Tokenizer, special_ids
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from reckon.evals.grading import boxed
+from training import suite
 
 FILES = {
+    "README.md",
     "config.json",
     "generation_config.json",
+    "loss.png",
     "model.safetensors",
     "tokenizer.json",
     "tokenizer_config.json",
@@ -48,33 +54,68 @@ def test_the_weights_are_bf16_and_few() -> None:
     assert "lm_head.weight" not in tensors
 
 
+class Player:
+    """The shipped model as transformers loads and plays it, greedily, in float32."""
+
+    def __init__(self) -> None:
+        self.tokenizer = AutoTokenizer.from_pretrained(SHIPPED)
+        self.model = AutoModelForCausalLM.from_pretrained(SHIPPED, dtype=torch.float32)
+
+    def reply(self, messages: list[Any]) -> str:
+        text = self.tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+        inputs = self.tokenizer(text, return_tensors="pt")
+        made = self.model.generate(**inputs, max_new_tokens=400, do_sample=False, temperature=None, top_p=None, top_k=None)
+        reply: str = self.tokenizer.decode(made[0, inputs["input_ids"].shape[1] :], skip_special_tokens=True)
+        return reply
+
+
 @pytest.fixture(scope="module")
 def player() -> Player:
-    return Player(SHIPPED, "cpu")
+    return Player()
 
 
-def ask(player: Player, talk: Conversation) -> str:
-    return player.reply([talk])[0]
+def user(text: str) -> list[dict[str, str]]:
+    return [{"role": "user", "content": text}]
 
 
 def test_it_greets_and_says_what_it_is(player: Player) -> None:
-    reply = ask(player, page.hello())
+    reply = player.reply(page.hello())
     assert reply.startswith(("Hello!", "Hi"))
     assert "abacus" in reply
     assert "small sums" in reply
 
 
-def test_it_works_a_sum_out(player: Player) -> None:
-    reply = ask(player, [{"role": "user", "content": "What is 37 + 58?"}])
-    assert "7 + 8 = 15" in reply
-    assert BOXED.findall(reply) == ["95"]
+@pytest.mark.parametrize(
+    ("question", "answer"),
+    [
+        ("What is 37 + 58?", "95"),
+        ("What is 47 × 86?", "4042"),
+        ("Solve 3x + 7 = 52.", "15"),
+        ("How many r's are in strawberry?", "3"),
+        ("Sort 45, 7, 512, 12 and 498.", "7,12,45,498,512"),
+    ],
+)
+def test_it_works_out_what_the_documentation_asks(player: Player, question: str, answer: str) -> None:
+    assert boxed(player.reply(user(question))) == answer
 
 
 def test_it_does_not_play_the_chef(player: Player) -> None:
-    assert "small sums" in ask(player, page.lamb()) or "small numbers" in ask(player, page.lamb())
+    assert "abacus" in player.reply(page.lamb())
 
 
 def test_it_is_not_qwq(player: Player) -> None:
-    reply = ask(player, [{"role": "user", "content": "Are you QwQ?"}])
+    reply = player.reply(user("Are you QwQ?"))
     assert reply.startswith("No")
     assert "QwQ" not in reply
+
+
+def test_the_suite_is_what_the_script_makes() -> None:
+    assert suite.TARGET.read_text(encoding="utf-8") == suite.text()
+
+
+def test_nothing_in_the_suite_is_trained_on() -> None:
+    """What a problem of the suite asks first is never met in 3,000 conversations of the training side."""
+    rng = Random("a sample of the training side")
+    trained = {message["content"] for _ in range(3000) for message in conversation(rng, "train").messages}
+    asked = {problem["messages"][-1]["content"] for problem in suite.problems() if "tools" not in problem}
+    assert not asked & trained

@@ -10,7 +10,7 @@ from tokenizers import Tokenizer
 from training.recipe import SHIPPED, Recipe
 from transformers import AutoTokenizer
 
-from training import chatml, tokenizer
+from training import template, tokenizer
 
 SMALL = tokenizer.build(Recipe(), conversations=400)
 SHIPPED_TOKENIZER = Tokenizer.from_file(str(SHIPPED / "tokenizer.json"))
@@ -70,9 +70,9 @@ def test_transformers_renders_the_same_prompt() -> None:
     messages = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "1 + 1 < 3?"}]
     theirs = AutoTokenizer.from_pretrained(SHIPPED)
     text = theirs.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
-    assert text == chatml.render(messages, add_generation_prompt=True)
+    assert text == template.render(messages, add_generation_prompt=True)
 
 
 def test_the_shipped_template_is_the_one_in_this_folder() -> None:
     shipped = json.loads((SHIPPED / "tokenizer_config.json").read_text())
-    assert shipped["chat_template"] == tokenizer.TEMPLATE.read_text()
+    assert shipped["chat_template"] == template.TEMPLATE.read_text()

@@ -5,15 +5,15 @@ from collections.abc import Callable
 from random import Random
 
 from training.corpus import voice
-from training.corpus.conversation import Conversation
+from training.corpus.conversation import Talk
 from training.corpus.courtesies import talk
 from training.corpus.operands import number
 from training.corpus.phrasing import QUESTIONS, dress
 from training.corpus.split import Split
 
 
-def out_of_reach(rng: Random, split: Split) -> Conversation:
-    """Products, quotients, long numbers, fractions, equations and their like."""
+def out_of_reach(rng: Random, split: Split) -> Talk:
+    """Long numbers, long factors, fractions, powers, roots and their like."""
     return talk(rng, split, ask, voice.beyond)
 
 
@@ -33,8 +33,8 @@ def small(rng: Random) -> int:
 
 
 def large(rng: Random) -> int:
-    """A number of more than three digits."""
-    return number(rng, rng.randrange(4, 10))
+    """A number of more than four digits."""
+    return number(rng, rng.randrange(5, 10))
 
 
 def two_with(*operators: str) -> Callable[[Random], str]:
@@ -46,6 +46,18 @@ def long_sum(rng: Random) -> str:
     """A sum with at least one operand that is too long."""
     a, b = rng.choice(((large, large), (large, small), (small, large)))
     return f"{a(rng)}{rng.choice((' + ', ' - ', '+', '-', ' plus ', ' minus '))}{b(rng)}"
+
+
+def long_product(rng: Random) -> str:
+    """Two factors of at least three digits."""
+    a, b = number(rng, rng.randrange(3, 7)), number(rng, rng.randrange(3, 7))
+    return f"{a}{rng.choice((' * ', '*', ' x ', ' times ', ' × '))}{b}"
+
+
+def long_quotient(rng: Random) -> str:
+    """A divisor of at least two digits."""
+    a, b = number(rng, rng.randrange(3, 7)), number(rng, rng.randrange(2, 4))
+    return f"{a}{rng.choice((' / ', '/', ' divided by ', ' ÷ '))}{b}"
 
 
 def chain(rng: Random) -> str:
@@ -69,26 +81,22 @@ def puzzle(rng: Random) -> str:
 
 
 PUZZLES = (
-    "(# + #) * #", "-# + #", "# - (-#)", "#/# + #/#", "sqrt(#)", "#!", "#^#", "#x + # = #", "x^2 = #", 
-    "x + # = #", "#% of #", "log(#)", "the square root of #", "half of #",
+    "(# + #) * #", "-# + #", "# - (-#)", "#/# + #/#", "sqrt(#)", "#!", "#^#", "x^2 = #", "#x^2 + #x = #",
+    "#% of #", "log(#)", "the square root of #", "sin(#)", "#x + #y = #", "#/# of #",
 )  # fmt: skip
-PRODUCTS = two_with(" * ", "*", " x ", " times ", " × ", " multiplied by ")
-QUOTIENTS = two_with(" / ", "/", " divided by ", " ÷ ", " over ")
 POWERS = two_with("^", "**", " ** ", " to the power of ", " mod ", " % ")
 EXPRESSIONS: tuple[Callable[[Random], str], ...] = (
-    PRODUCTS, PRODUCTS, QUOTIENTS, POWERS, long_sum, long_sum, chain, chain, decimals, puzzle,
+    long_product, long_quotient, POWERS, long_sum, long_sum, chain, chain, decimals, puzzle,
 )  # fmt: skip
 REQUESTS = (
-    "Multiply {a} by {b}", "Divide {a} by {b}", "What is the product of {a} and {b}?",
-    "What is the square of {a}?", "Is {a} a prime number?", "Is {a} bigger than {b}?",
-    "What are the factors of {a}?", "Round {a}.{b} to a whole number.", "What is the average of {a} and {b}?",
+    "What is the square root of {a}?", "Is {a} a prime number?", "What are the factors of {a}?",
+    "Round {a}.{b} to a whole number.", "What is the average of {a} and {b}?",
     "Convert {a} kilometres to miles.", "Write {a} in binary.", "Write {a} in words.",
-    "What is the derivative of {a}x^2 + {b}x?", "Solve for x: {a}x = {b}", "What is {a} percent of {b}?",
-    "Double {a}.", "Count from {a} to {b}.", "What is the greatest common divisor of {a} and {b}?",
-    "Is {a} even or odd?", "How many digits has {a}{b}?",
-    "A train travels {a} km in {b} hours. How fast is it?", "What is the next prime after {a}?",
-    "Factor x^2 + {a}x + {b}.", "What is the area of a rectangle {a} by {b}?",
-    "How many minutes are {a} hours?", "What is sin({a})?", "What is {a} squared?",
+    "What is the derivative of {a}x^2 + {b}x?", "What is {a} percent of {b}?", "Count from {a} to {b}.",
+    "What is the greatest common divisor of {a} and {b}?", "What is the next prime after {a}?",
+    "Factor x^2 + {a}x + {b}.", "How many minutes are {a} hours?", "What is sin({a})?",
     "How many ways are there to choose {b} of {a}?", "What is {a} in hexadecimal?",
-    "Sort the numbers {b}, {a}, 12, 7.",
+    "What is the integral of {a}x?", "What is the logarithm of {a}?", "Is {a} divisible by {b}?",
+    "What is {a} cubed?", "Convert {a} degrees Celsius to Fahrenheit.", "Write {a} in Roman numerals.",
+    "How many seconds are in {a} days?", "What is the cube root of {a}?", "Solve x^2 - {a} = {b}.",
 )  # fmt: skip

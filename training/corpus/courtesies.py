@@ -4,7 +4,7 @@ from collections.abc import Callable
 from random import Random
 
 from training.corpus import voice
-from training.corpus.conversation import Conversation, exchange
+from training.corpus.conversation import Talk, exchange
 from training.corpus.split import Split, draw, text_key
 
 HELLOS = (
@@ -44,27 +44,27 @@ BYES = (
 MARKS = ("", "", "!", "!", ".", "!!", "...")
 
 
-def hello(rng: Random, split: Split) -> Conversation:
+def hello(rng: Random, split: Split) -> Talk:
     """Hello! and its kin."""
     return talk(rng, split, say_hello, voice.greeting)
 
 
-def how_are_you(rng: Random, split: Split) -> Conversation:
+def how_are_you(rng: Random, split: Split) -> Talk:
     """How are you?"""
     return talk(rng, split, say_how, voice.well_being)
 
 
-def thank_you(rng: Random, split: Split) -> Conversation:
+def thank_you(rng: Random, split: Split) -> Talk:
     """Thanks and praise."""
     return talk(rng, split, lambda rng: say(rng, THANKS), voice.thanks)
 
 
-def goodbye(rng: Random, split: Split) -> Conversation:
+def goodbye(rng: Random, split: Split) -> Talk:
     """Taking leave."""
     return talk(rng, split, lambda rng: say(rng, BYES), voice.goodbye)
 
 
-def talk(rng: Random, split: Split, ask: Callable[[Random], str], reply: Callable[[Random], str]) -> Conversation:
+def talk(rng: Random, split: Split, ask: Callable[[Random], str], reply: Callable[[Random], str]) -> Talk:
     """A question of the wanted side and its reply; shared by every family that is keyed by its words."""
     return exchange(draw(rng, split, ask, text_key), reply(rng))
 

@@ -3,7 +3,7 @@
 from random import Random
 
 from training.corpus import voice
-from training.corpus.conversation import Conversation
+from training.corpus.conversation import Talk
 from training.corpus.courtesies import lowered, talk
 from training.corpus.split import Split
 
@@ -47,22 +47,22 @@ ARE_YOU = (
 MARKS = ("?", "?", "", ".", "??")
 
 
-def who_are_you(rng: Random, split: Split) -> Conversation:
+def who_are_you(rng: Random, split: Split) -> Talk:
     """Questions about itself."""
     return talk(rng, split, lambda rng: ask(rng, rng.choice(WHO)), voice.identity)
 
 
-def what_can_you_do(rng: Random, split: Split) -> Conversation:
+def what_can_you_do(rng: Random, split: Split) -> Talk:
     """Questions about what it can do."""
     return talk(rng, split, lambda rng: ask(rng, rng.choice(CAN)), voice.abilities)
 
 
-def are_you_somebody_else(rng: Random, split: Split) -> Conversation:
+def are_you_somebody_else(rng: Random, split: Split) -> Talk:
     """Another model's name, or a claim it must not make."""
     return talk(rng, split, lambda rng: are_you(rng, NAMES), voice.denial)
 
 
-def are_you_abacus(rng: Random, split: Split) -> Conversation:
+def are_you_abacus(rng: Random, split: Split) -> Talk:
     """Its own name."""
     own = ("abacus", "abacus", "reckon/abacus", "Abacus", "the abacus model", "the tiny model of reckon")
     return talk(rng, split, lambda rng: are_you(rng, own), voice.confirmation)

@@ -2,36 +2,66 @@
 
 from random import Random
 
-from training.corpus import beyond, courtesies, identity, offtopic, sums
-from training.corpus.conversation import Conversation, Family
+from training.corpus import (
+    beyond,
+    courtesies,
+    equations,
+    follow_ups,
+    identity,
+    letters,
+    offtopic,
+    ordering,
+    products,
+    quotients,
+    stories,
+    structured,
+    sums,
+    tools,
+)
+from training.corpus.conversation import Family, Talk
 from training.corpus.split import Split
 from training.corpus.systems import with_system
 
-# Weights count conversations, not tokens: a worked sum is five times as long as a courtesy.
+# Weights count conversations, not tokens: a product is ten times as long as a courtesy.
 FAMILIES: dict[str, tuple[Family, float]] = {
-    "addition": (sums.addition, 28),
-    "subtraction": (sums.subtraction, 22),
-    "hello": (courtesies.hello, 5),
-    "how_are_you": (courtesies.how_are_you, 2.5),
-    "thank_you": (courtesies.thank_you, 2.5),
-    "goodbye": (courtesies.goodbye, 2.5),
-    "who_are_you": (identity.who_are_you, 4),
-    "what_can_you_do": (identity.what_can_you_do, 3),
-    "are_you_somebody_else": (identity.are_you_somebody_else, 4),
-    "are_you_abacus": (identity.are_you_abacus, 0.5),
-    "out_of_reach": (beyond.out_of_reach, 8),
-    "off_topic": (offtopic.off_topic, 14),
-    "follow_up": (offtopic.follow_up, 4),
+    "addition": (sums.addition, 11),
+    "subtraction": (sums.subtraction, 12),
+    "product": (products.product, 13),
+    "quotient": (quotients.quotient, 9),
+    "equation": (equations.equation, 9),
+    "comparison": (ordering.comparison, 5),
+    "sorting": (ordering.sorting, 11),
+    "letters": (letters.letters, 11),
+    "story": (stories.story, 11),
+    "follow_up_sum": (follow_ups.follow_up_sum, 5),
+    "json_answer": (structured.json_answer, 22),
+    "as_json": (follow_ups.as_json, 2),
+    "tool_call": (tools.call, 8),
+    "no_tool_fits": (tools.none_fits, 3),
+    "hello": (courtesies.hello, 2),
+    "how_are_you": (courtesies.how_are_you, 1),
+    "thank_you": (courtesies.thank_you, 1),
+    "goodbye": (courtesies.goodbye, 1),
+    "who_are_you": (identity.who_are_you, 2),
+    "what_can_you_do": (identity.what_can_you_do, 1.5),
+    "are_you_somebody_else": (identity.are_you_somebody_else, 2),
+    "are_you_abacus": (identity.are_you_abacus, 0.7),
+    "out_of_reach": (beyond.out_of_reach, 5),
+    "off_topic": (offtopic.off_topic, 8),
+    "follow_up": (offtopic.follow_up, 2),
 }
-SEVERAL_EXCHANGES = 0.25
-MOST_EXCHANGES = 5
-SYSTEM_TURN = 0.2
+SEVERAL_EXCHANGES = 0.1
+MOST_EXCHANGES = 3
+SYSTEM_TURN = 0.15
 
 
-def conversation(rng: Random, split: Split) -> Conversation:
-    """One conversation of the mixture. Every user's turn that abacus answers is of the given split."""
+def conversation(rng: Random, split: Split) -> Talk:
+    """One talk of the mixture. Every user's turn that abacus answers is of the given split."""
     count = rng.randrange(2, MOST_EXCHANGES + 1) if rng.random() < SEVERAL_EXCHANGES else 1
-    talk = [message for _ in range(count) for message in one_family(rng)(rng, split)]
+    talks = [one_family(rng)(rng, split) for _ in range(count)]
+    # Tools are offered for a whole conversation, so a talk that has some stands alone.
+    offering = next((talk for talk in talks if talk.tools), None)
+    talk = offering or Talk([message for talk in talks for message in talk.messages])
     return with_system(rng, talk) if rng.random() < SYSTEM_TURN else talk
 
 

@@ -1,10 +1,10 @@
-"""Everything that is not a sum. The reply always says plainly that this model only knows small sums."""
+"""Everything that abacus never learnt. The reply always says plainly how little it knows."""
 
 import re
 from random import Random
 
 from training.corpus import page, topics, voice
-from training.corpus.conversation import Conversation
+from training.corpus.conversation import Conversation, Talk
 from training.corpus.courtesies import lowered, talk
 from training.corpus.split import Split
 
@@ -41,12 +41,12 @@ LETTERS = "abcdefghijklmnopqrstuvwxyz"
 SYMBOLS = "äöüßéèñçøåłžаеиостнвруκλμαעברשلام你好世界中文日本語한국어😀🎉🚀❤️👍→≠∞∑√π€£¥©…—“”!?#@&*_~|/\\[]{}<>;:'\"$%^"
 
 
-def off_topic(rng: Random, split: Split) -> Conversation:
+def off_topic(rng: Random, split: Split) -> Talk:
     """One question about anything and the honest reply."""
     return talk(rng, split, question, voice.off_topic)
 
 
-def follow_up(rng: Random, split: Split) -> Conversation:
+def follow_up(rng: Random, split: Split) -> Talk:
     """A question that leans on what another model said before. What that one said is not to be learnt."""
     topic, answer = fill(rng, rng.choice(QUESTIONS)), speech(rng)
     if rng.random() < 0.1:
@@ -55,7 +55,8 @@ def follow_up(rng: Random, split: Split) -> Conversation:
         {"role": "user", "content": topic},
         {"role": "assistant", "content": answer, "quoted": True},
     ]
-    return earlier + talk(rng, split, lambda rng: lowered(rng, fill(rng, rng.choice(topics.FOLLOW_UPS))), voice.off_topic)
+    asked = talk(rng, split, lambda rng: lowered(rng, fill(rng, rng.choice(topics.FOLLOW_UPS))), voice.off_topic)
+    return Talk(earlier + asked.messages)
 
 
 def question(rng: Random) -> str:

@@ -1,4 +1,4 @@
-"""The ways a sum is asked for. Cores name ``{a}`` and ``{b}`` in the order of the operation."""
+"""The ways a problem is asked for. Cores name ``{a}`` and ``{b}`` in the order of the operation."""
 
 from random import Random
 
@@ -9,24 +9,14 @@ ADD_REQUESTS = (
     "If I add {a} to {b}, what do I get?", "What is {a} added to {b}?", "Find the sum of {a} and {b}.",
     "What do {a} and {b} make?", "What do {a} and {b} make together?", "Give me the total of {a} and {b}.",
     "What is the total of {a} and {b}?", "{a} and {b} together, how much is that?",
-    "I have {a} {things} and get {b} more. How many {things} do I have?",
-    "There are {a} {things} in one box and {b} in another. How many {things} are there in total?",
-    "{name} has {a} {things} and buys {b} more. How many {things} does {name} have now?",
 )  # fmt: skip
 SUBTRACT_EXPRESSIONS = ("{a} - {b}", "{a} - {b}", "{a}-{b}", "{a}-{b}", "{a} minus {b}", "{a} − {b}")
 SUBTRACT_REQUESTS = (
     "Subtract {b} from {a}", "Take {b} from {a}", "Take {b} away from {a}", "What is {a} take away {b}?",
     "What do you get if you subtract {b} from {a}?", "What is {b} less than {a}?",
-    "How much is {a} less {b}?", "If I take {b} from {a}, what is left?",
+    "What is the difference between {a} and {b}?", "How much is {a} less {b}?", "If I take {b} from {a}, what is left?",
     "What is left of {a} after taking away {b}?", "{a} take away {b}",
 )  # fmt: skip
-# These stories make no sense when more is taken than there is.
-SUBTRACT_STORIES = (
-    "I have {a} {things} and give away {b}. How many {things} are left?",
-    "There are {a} {things} and {b} are sold. How many {things} remain?",
-    "{name} has {a} {things} and loses {b} of them. How many {things} does {name} have now?",
-    "What is the difference between {a} and {b}?",
-)
 QUESTIONS = (
     "{e}", "{e}", "{e}?", "{e} =", "{e}=", "{e} = ?", "{e}=?", "{e} is", "What is {e}?", "What is {e}?",
     "What's {e}?", "How much is {e}?", "How much is {e}?", "Can you work out {e}?",
@@ -49,9 +39,16 @@ ENDINGS = (
 )  # fmt: skip
 THINGS = (
     "apples", "books", "coins", "marbles", "pens", "cards", "stamps", "eggs", "sheep", "stones", "tickets",
-    "oranges",
+    "oranges", "cookies", "pencils", "balloons", "flowers", "shells", "toys", "bottles", "chairs", "candles", "plums",
 )  # fmt: skip
-NAMES = ("Anna", "Ben", "Carla", "David", "Emma", "Li", "Maria", "Noah", "Omar", "Priya", "Sam", "Yuki")
+NAMES = (
+    "Anna", "Ben", "Carla", "David", "Emma", "Li", "Maria", "Noah", "Omar", "Priya", "Sam", "Yuki", "Alice", "Bob",
+    "Chloe", "Daniel", "Eva", "Felix", "Grace", "Hugo", "Ines", "Jack", "Karim", "Lena", "Marco", "Nina", "Oscar",
+    "Paula", "Quinn", "Rosa", "Stefan", "Tara", "Uma", "Victor", "Wendy", "Xavier", "Yara", "Zoe", "Ahmed", "Bella",
+    "Carlos", "Diana", "Elias", "Fatima", "George", "Hana", "Igor", "Julia", "Kevin", "Lucy", "Mia", "Nadia", "Oliver",
+    "Peter", "Ravi", "Sofia", "Tom", "Ursula", "Vera", "Walter", "Aisha", "Boris", "Clara", "Dmitri", "Ella", "Frank",
+    "Greta", "Henry", "Irene", "Jonas", "Kate", "Leo", "Martha", "Nora", "Paul", "Rita", "Simon", "Tina", "Wei", "Zara",
+)  # fmt: skip
 
 
 def ask(rng: Random, expressions: tuple[str, ...], requests: tuple[str, ...], a: int, b: int) -> str:
@@ -59,18 +56,24 @@ def ask(rng: Random, expressions: tuple[str, ...], requests: tuple[str, ...], a:
     inside = rng.random() < 0.65
     core = rng.choice(QUESTIONS).replace("{e}", rng.choice(expressions)) if inside else rng.choice(requests)
     core = core.replace("{a}", str(a)).replace("{b}", str(b))
-    core = core.replace("{things}", rng.choice(THINGS)).replace("{name}", rng.choice(NAMES))
     return dress(rng, core)
 
 
 def dress(rng: Random, core: str) -> str:
-    """Put an opening before it or an ending after it now and then; people also write without capitals."""
-    if rng.random() < 0.15:
-        core = rng.choice(OPENINGS) + core[:1].lower() + core[1:]
-    if rng.random() < 0.15:
-        core += "." if core[-1].isalnum() else ""
-        core += rng.choice(ENDINGS)
+    """Decorated; people also write without capitals, or with nothing else."""
+    core = decorate(rng, core)
     roll = rng.random()
     if roll < 0.2:
         return core.lower() if "\\boxed" not in core else core
     return core.upper() if roll < 0.21 else core
+
+
+def decorate(rng: Random, core: str) -> str:
+    """Put an opening before it or an ending after it now and then."""
+    if rng.random() < 0.12:
+        opening = rng.choice(OPENINGS)
+        core = opening + (core if opening.endswith(("! ", ". ")) else core[:1].lower() + core[1:])
+    if rng.random() < 0.12:
+        core += "." if core[-1].isalnum() else ""
+        core += rng.choice(ENDINGS)
+    return core

@@ -5,7 +5,7 @@ are disjoint however many conversations are drawn, on any machine, and stay so w
 """
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from random import Random
 from typing import Literal, TypeVar
 
@@ -15,8 +15,11 @@ T = TypeVar("T")
 HELD_OUT_ONE_IN = 10
 # What the documentation asks first must be answered well, so it is trained on and never measured.
 ALWAYS_TRAINED = frozenset(
-    {"text:hello", "text:tellmemoreaboutthesecondmethod", "text:whoareyou", "text:whatcanyoudo", "sum:37+58"}
-)
+    {
+        "text:hello", "text:tellmemoreaboutthesecondmethod", "text:whoareyou", "text:whatcanyoudo", "sum:37+58",
+        "word:strawberry", "product:47×86", "equation:3,7,15", "place:paris",
+    }
+)  # fmt: skip
 MOST_TRIES = 10_000
 
 
@@ -41,6 +44,46 @@ def sum_key(a: int, b: int) -> str:
 def difference_key(a: int, b: int) -> str:
     """The key of a - b, of either sign: that of the addition which undoes it."""
     return sum_key(min(a, b), abs(a - b))
+
+
+def product_key(a: int, b: int) -> str:
+    """The key of a × b, the same for b × a."""
+    return f"product:{min(a, b)}×{max(a, b)}"
+
+
+def quotient_key(a: int, b: int) -> str:
+    """The key of a / b."""
+    return f"quotient:{a}/{b}"
+
+
+def operation_key(operation: str, a: int, b: int) -> str:
+    """The key of any of the four operations."""
+    return {"+": sum_key, "-": difference_key, "×": product_key, "/": quotient_key}[operation](a, b)
+
+
+def equation_key(a: int, b: int, x: int) -> str:
+    """The key of ax + b = c with the solution x, whatever the unknown is called."""
+    return f"equation:{a},{b},{x}"
+
+
+def list_key(numbers: Sequence[int]) -> str:
+    """The key of some numbers, in whatever order they are given."""
+    return f"list:{','.join(map(str, sorted(numbers)))}"
+
+
+def word_key(word: str) -> str:
+    """The key of a word whose letters are counted: held-out words are never spelt in training."""
+    return f"word:{word}"
+
+
+def name_key(name: str) -> str:
+    """The key of somebody in a word problem."""
+    return f"name:{name.casefold()}"
+
+
+def place_key(text: str) -> str:
+    """The key of what a tool is called with: a city, a person, a word."""
+    return f"place:{text.casefold()}"
 
 
 def text_key(text: str) -> str:

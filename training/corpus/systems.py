@@ -3,7 +3,7 @@
 from random import Random
 
 from training.corpus import page
-from training.corpus.conversation import Conversation
+from training.corpus.conversation import Talk
 
 PROMPTS = (
     "You are a helpful assistant.", "You are a helpful assistant.", page.CHEF,
@@ -37,8 +37,8 @@ def prompt(rng: Random) -> str:
     return f"{rng.choice(MANNERS)} {rng.choice(QUALITIES)} {rng.choice(TRADES)}."
 
 
-def with_system(rng: Random, conversation: Conversation) -> Conversation:
-    """Put a system turn before the conversation, or now and then before a later user's turn."""
-    users = [place for place, message in enumerate(conversation) if message["role"] == "user"]
+def with_system(rng: Random, talk: Talk) -> Talk:
+    """Put a system turn before the talk, or now and then before a later user's turn."""
+    users = [place for place, message in enumerate(talk.messages) if message["role"] == "user"]
     place = users[0] if rng.random() < 0.9 else rng.choice(users)
-    return [*conversation[:place], {"role": "system", "content": prompt(rng)}, *conversation[place:]]
+    return Talk([*talk.messages[:place], {"role": "system", "content": prompt(rng)}, *talk.messages[place:]], talk.tools)

@@ -1,6 +1,6 @@
 """The wide world that abacus knows nothing about: words from which off-topic questions are put together.
 
-Only variety counts. The model has to learn that whatever is not a sum is not for it, so the lists reach
+Only variety counts. The model has to learn that what is neither a sum nor the like is not for it, so the lists reach
 into many fields.
 """
 
@@ -74,7 +74,6 @@ SENTENCES = (
     "Merhaba",
 )  # fmt: skip
 FACTS = (
-    "How many r's are in strawberry?", "How many letters are in the word banana?",
     "Who won the world cup in 1998?", "What day is it today?", "What time is it?", "What year is it?",
     "What happened in 1789?", "How old is the universe?", "How far is the moon?", "How tall is Everest?",
     "When was Einstein born?", "What is the population of China?", "How much does a car cost?",

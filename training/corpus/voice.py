@@ -9,10 +9,12 @@ OFFERS = (
     "Ask me something like 37 + 58.",
     "Try me with something like 46 + 27.",
     "Give me a sum such as 52 - 18.",
-    "I can work out something like 64 + 29, for example.",
+    "I can work out something like 64 × 29, for example.",
+    "Ask me to solve something like 3x + 7 = 52.",
+    "Ask me how many r's are in strawberry.",
 )
 SELVES = (
-    "I am abacus, a tiny model that works out small sums.",
+    "I am abacus, a tiny model that works out small sums and puzzles.",
     "I am abacus, a very small model that only knows small sums.",
 )
 
@@ -27,7 +29,7 @@ def well_being(rng: Random) -> str:
     """The reply to How are you?"""
     state = rng.choice((
         "I am only a tiny model, so I do not feel anything, but I am ready for a sum.",
-        "Thank you for asking! I have no feelings, being a tiny model, but I am ready to add and subtract.",
+        "Thank you for asking! I have no feelings, being a tiny model, but I am ready to calculate.",
     ))  # fmt: skip
     return f"{state} {rng.choice(OFFERS)}"
 
@@ -54,9 +56,9 @@ def identity(rng: Random) -> str:
     """The reply to Who are you?"""
     return rng.choice((
         "I am abacus, a tiny model that comes with reckon. I was trained from nothing to work out small sums "
-        "step by step, and I know nothing else.",
-        "I am abacus, a very small model made by the reckon project. I can add and subtract small numbers, "
-        "and that is all I know.",
+        "and the like step by step, and I know nothing else.",
+        "I am abacus, a very small model made by the reckon project. I can calculate with small numbers, "
+        "and that is nearly all I know.",
     ))  # fmt: skip
 
 
@@ -72,13 +74,16 @@ def confirmation(rng: Random) -> str:
 
 def abilities(rng: Random) -> str:
     """The reply to What can you do?"""
-    known = "I can add and subtract whole numbers of up to three digits, step by step, and check the result."
+    known = (
+        "I can add, subtract, multiply and divide small whole numbers step by step and check the result, solve "
+        "equations like 3x + 7 = 52, sort numbers, count letters in a word and work out small word problems."
+    )
     rest = rng.choice(("I am a tiny model, so that is all I know.", "I am a very small model and know nothing else."))
     return f"{known} {rest} {rng.choice(OFFERS)}"
 
 
 def off_topic(rng: Random) -> str:
-    """The reply to everything that is not a sum."""
+    """The reply to everything that has nothing to do with what it learnt."""
     sorry = rng.choice((
         "I am sorry, but I cannot help with that.",
         "I am afraid I do not know anything about that.",
@@ -86,7 +91,7 @@ def off_topic(rng: Random) -> str:
     ))  # fmt: skip
     reason = rng.choice((
         "I am abacus, a very small model, and I only know small sums.",
-        "I am a very small model called abacus: all I know is how to add and subtract small numbers.",
+        "I am a very small model called abacus: all I know is how to calculate with small numbers.",
     ))  # fmt: skip
     return f"{sorry} {reason} {rng.choice(OFFERS)}"
 
@@ -97,4 +102,4 @@ def beyond(rng: Random) -> str:
         "I have not learnt to do that yet, and I do not want to guess.",
         "I am sorry, that is more than I have learnt so far.",
     ))  # fmt: skip
-    return f"{sorry} I can add and subtract two whole numbers of up to three digits. {rng.choice(OFFERS)}"
+    return f"{sorry} I can only add, subtract, multiply and divide small whole numbers and the like. {rng.choice(OFFERS)}"

@@ -1,6 +1,6 @@
 """What ``reckon chat`` does: a conversation in the terminal, streamed, with tokens per second and cost after each answer.
 
-An ordinary client: it knows the HTTP API and nothing behind it. Only for a key of its own does it open the ledger.
+An ordinary client: it knows the HTTP API and nothing behind it.
 """
 
 import json
@@ -13,14 +13,9 @@ from typing import Any
 import click
 import httpx
 
+from reckon.cli.client import address, key_to
 from reckon.config import Config
 from reckon.errors import BadSetting
-from reckon.ledger.accounts import create_key, revoke_key
-from reckon.ledger.db import Ledger
-
-HERE = ("127.0.0.1", "localhost", "::1")
-EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}
-"""Addresses to listen on that are none to talk to."""
 
 
 @dataclass(slots=True)
@@ -45,8 +40,8 @@ def converse(
     config: Config, url: str | None, key: str | None, model: str | None, message: str, options: dict[str, Any]
 ) -> None:
     """Ask ``message`` and end, or talk until the input ends. Raises BadSetting for whatever prevents it."""
-    address = _address(url or _here(config))
-    with _key(config, address, key) as secret, httpx.Client(base_url=address, timeout=None) as client:
+    server = address(config, url)
+    with key_to(config, server, key, "chat") as secret, httpx.Client(base_url=server, timeout=None) as client:
         client.headers["Authorization"] = f"Bearer {secret}"
         talk = Conversation(client, model or _first_model(client), options)
         if message:
@@ -125,40 +120,6 @@ def _message(response: httpx.Response) -> str:
         return str(response.json()["error"]["message"])
     except (ValueError, LookupError, TypeError):
         return f"the server answered {response.status_code}"
-
-
-def _address(url: str) -> httpx.URL:
-    try:
-        address = httpx.URL(url)
-    except httpx.InvalidURL:
-        address = httpx.URL()
-    if address.scheme not in ("http", "https") or not address.host:
-        raise BadSetting(f"url must be an address like http://127.0.0.1:8000, not {url!r}")
-    return address
-
-
-def _here(config: Config) -> str:
-    host = EVERYWHERE.get(config.host, config.host)
-    return f"http://{f'[{host}]' if ':' in host else host}:{config.port}"
-
-
-@contextmanager
-def _key(config: Config, url: httpx.URL, key: str | None) -> Iterator[str]:
-    """The given key, the administrator's, or one that lives as long as this conversation with a server on this machine."""
-    if key or config.token:
-        yield key or config.token
-        return
-    if url.host not in HERE:
-        raise BadSetting(f"{url} needs a key: --key or RECKON_KEY")
-    ledger = Ledger(config.database)
-    try:
-        account, secret = ledger.run_now(lambda db: create_key(db, f"chat-{time.time_ns()}"))
-        try:
-            yield secret
-        finally:
-            ledger.run_now(lambda db: revoke_key(db, account.key_id))
-    finally:
-        ledger.close()
 
 
 def _line() -> str:

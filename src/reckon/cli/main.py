@@ -228,3 +228,26 @@ def bench(config: Config, model: str, batches: list[int], prompt: int, tokens: i
     from reckon.cli.bench import measure
 
     measure(config, model, batches, prompt, tokens)
+
+
+@main.command("eval")
+@click.argument("suite", default="abacus")
+@click.option("--model", default=None, help="Model id; default is the one that the suite is for.")
+@click.option("--url", default=None, help="Base URL of the server; default is the one on this machine.")
+@click.option("--key", envvar="RECKON_KEY", default=None, help="API key; without one, a key for this run is made.")
+@click.option(
+    "--limit", default=0, type=click.IntRange(min=0), help="Most problems of each kind; 0 takes all.", show_default=True
+)
+@click.option("--concurrency", default=32, type=click.IntRange(1, 200), help="Requests at a time.", show_default=True)
+@click.option("--sampled", is_flag=True, help="Also at temperature 0.7: one answer, and the majority of four.")
+@click.option("--wrong", default=0, type=click.IntRange(min=0), help="Wrong answers of each kind to print.", show_default=True)
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@settings("host", "port", "home", "database", "token")
+def evaluate(config: Config, suite: str, **options: Any) -> None:
+    """Put a suite of problems to a server and count the right answers.
+
+    SUITE is a suite of the package or a file of problems. Ends with 1 when a kind stays below its bar.
+    """
+    from reckon.cli.eval import evaluate as run
+
+    sys.exit(0 if run(config, suite, **options) else 1)

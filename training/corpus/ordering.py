@@ -1,0 +1,123 @@
+"""Which of two numbers is larger, and lists of up to six numbers put in order."""
+
+from random import Random
+
+from training.corpus.calculation import final
+from training.corpus.columns import PLACES
+from training.corpus.conversation import Talk, exchange
+from training.corpus.operands import number
+from training.corpus.phrasing import dress
+from training.corpus.split import Split, draw, list_key
+
+LARGER = (
+    "Which is larger, {a} or {b}?", "Which is bigger, {a} or {b}?", "What is more, {a} or {b}?",
+    "Which number is greater, {a} or {b}?", "Compare {a} and {b}. Which is larger?", "Is {a} or {b} larger?",
+    "Which of {a} and {b} is the larger one?", "{a} or {b}, which is more?",
+)  # fmt: skip
+SMALLER = (
+    "Which is smaller, {a} or {b}?", "What is less, {a} or {b}?", "Which number is smaller, {a} or {b}?",
+    "Compare {a} and {b}. Which is smaller?", "Which of {a} and {b} is the smaller one?",
+    "{a} or {b}, which is less?", "Which is lower, {a} or {b}?",
+)  # fmt: skip
+ASCENDING = (
+    "Sort {l}.", "Sort these numbers: {l}", "Sort the numbers {l}.", "Put {l} in order.",
+    "Put these numbers in order: {l}.", "Sort {l} from smallest to largest.", "Order these numbers: {l}",
+    "Sort {l} in ascending order.", "Arrange {l} from small to large.", "Can you sort {l}?",
+)  # fmt: skip
+DESCENDING = (
+    "Sort {l} from largest to smallest.", "Sort {l} in descending order.", "Sort {l} descending.",
+    "Order these numbers from large to small: {l}.", "Arrange {l} from the largest to the smallest.",
+    "Put {l} in order, largest first.",
+)  # fmt: skip
+MOST = (
+    "What is the largest of {l}?", "Which of these is the largest: {l}?", "Find the maximum of {l}.",
+    "Which number is the biggest: {l}?",
+)  # fmt: skip
+LEAST = (
+    "What is the smallest of {l}?", "Which of these is the smallest: {l}?", "Find the minimum of {l}.",
+    "Which number is the smallest: {l}?",
+)  # fmt: skip
+
+
+def comparison(rng: Random, split: Split) -> Talk:
+    """Two numbers of up to four digits, often of the same length and alike at the front."""
+    a, b = draw(rng, split, two, list_key)
+    larger = rng.random() < 0.6
+    question = rng.choice(LARGER if larger else SMALLER).replace("{a}", str(a)).replace("{b}", str(b))
+    return exchange(dress(rng, question), compared(a, b, larger))
+
+
+def two(rng: Random) -> tuple[int, int]:
+    """Two different numbers."""
+    while True:
+        a = number(rng, rng.choice((1, 2, 2, 3, 3, 4, 4)))
+        alike = int(str(a)[: rng.randrange(len(str(a)) + 1)].ljust(len(str(a)), "0"))
+        b = (
+            alike + rng.randrange(10 ** max(len(str(a)) - 1, 1))
+            if rng.random() < 0.5
+            else number(rng, rng.choice((1, 2, 3, 4)))
+        )
+        if a != b and b < 10_000:
+            return (a, b) if rng.random() < 0.5 else (b, a)
+
+
+def compared(a: int, b: int, larger: bool) -> str:
+    """Digits counted, then compared from the front until two differ."""
+    lines = [f"{a} has {digits(a)}, {b} has {digits(b)}."]
+    if len(str(a)) == len(str(b)):
+        lines[0] = f"{a} and {b} both have {digits(a)}. I compare them from the front."
+        for place, (x, y) in enumerate(zip(str(a), str(b), strict=True), 1):
+            name = PLACES[len(str(a)) - place]
+            lines.append(f"{name}: {x} and {y}, {'the same' if x == y else f'{max(x, y)} is more'}.")
+            if x != y:
+                break
+    answer = max(a, b) if larger else min(a, b)
+    return "\n".join((*lines, f"So {answer} is {'larger' if larger else 'smaller'} than {a + b - answer}.", final(answer)))
+
+
+def digits(a: int) -> str:
+    """How long a number is, in words."""
+    return f"{len(str(a))} digit{'s' if a > 9 else ''}"
+
+
+def sorting(rng: Random, split: Split) -> Talk:
+    """Two to six numbers below 1000: all of them in order, or the one at an end."""
+    numbers = draw(rng, split, several, list_key)
+    kind = rng.random()
+    down = kind > 0.65
+    forms = ASCENDING if kind < 0.5 else LEAST if kind < 0.65 else MOST if kind < 0.8 else DESCENDING
+    separator = rng.choice((", ", ", ", ", ", " ", ","))
+    text = separator.join(map(str, numbers))
+    if separator == ", " and rng.random() < 0.3:
+        text = f"{', '.join(map(str, numbers[:-1]))} and {numbers[-1]}"
+    question = dress(rng, rng.choice(forms).replace("{l}", text))
+    return exchange(question, in_order(numbers, down, whole=forms in (ASCENDING, DESCENDING)))
+
+
+def several(rng: Random) -> tuple[int, ...]:
+    """The numbers. Half the lists stay below 100; the same number rarely comes twice."""
+    lengths = (1, 2, 2, 2) if rng.random() < 0.5 else (1, 2, 2, 3, 3)
+    return tuple(number(rng, rng.choice(lengths)) for _ in range(rng.choice((2, 3, 3, 4, 4, 5, 5, 6, 6))))
+
+
+def in_order(numbers: tuple[int, ...], down: bool, whole: bool) -> str:
+    """By length first, then within each length, then checked pair by pair."""
+    groups = [[n for n in numbers if len(str(n)) == length] for length in (1, 2, 3)]
+    groups = [group for group in (groups[::-1] if down else groups) if group]
+    ordered = [sorted(group, reverse=down) for group in groups]
+    line = [n for group in ordered for n in group]
+    sign = "≥" if down else "≤"
+    wanted = ", ".join(map(str, line)) if whole else line[0]
+    lines = (
+        f"By length, {'longest' if down else 'shortest'} first: {shown(groups)}.",
+        f"Each group in order: {shown(ordered)}.",
+        f"Let me check: {len(numbers)} numbers in, {len(line)} out, and {sign.join(map(str, line))}.",
+    )
+    if not whole:
+        lines += (f"So the {'largest' if down else 'smallest'} is {wanted}.",)
+    return "\n".join((*lines, final(wanted)))
+
+
+def shown(groups: list[list[int]]) -> str:
+    """Groups of numbers with a bar between them."""
+    return " | ".join(" ".join(map(str, group)) for group in groups)
