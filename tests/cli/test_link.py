@@ -4,7 +4,7 @@ import pytest
 
 from api.desk import TOKEN
 from cli.desk import Type, refusal
-from reckon.cli.link import address
+from reckon.cli.client import url_of
 from reckon.config import load
 from reckon.ledger.accounts import digest
 from reckon.ledger.db import Ledger
@@ -55,4 +55,4 @@ def test_no_key_no_link(reckon: Type, arguments: tuple[str, ...], sentence: str)
 
 
 def test_an_address_of_ipv6_has_brackets() -> None:
-    assert address("::1", 8000) == "http://[::1]:8000"
+    assert url_of("::1", 8000) == "http://[::1]:8000"

@@ -21,7 +21,7 @@ EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 
 def address(config: Config, url: str | None) -> httpx.URL:
     """The server's base URL; without one, where ``reckon serve`` listens with these settings. Raises BadSetting."""
-    text = url or _here(config)
+    text = url or url_of(config.host, config.port)
     try:
         parsed = httpx.URL(text)
     except httpx.InvalidURL:
@@ -31,9 +31,10 @@ def address(config: Config, url: str | None) -> httpx.URL:
     return parsed
 
 
-def _here(config: Config) -> str:
-    host = EVERYWHERE.get(config.host, config.host)
-    return f"http://{f'[{host}]' if ':' in host else host}:{config.port}"
+def url_of(host: str, port: int) -> str:
+    """The base URL of a server that listens there, as this machine reaches it."""
+    host = EVERYWHERE.get(host, host)
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
 
 
 @contextmanager

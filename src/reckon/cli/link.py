@@ -15,7 +15,3 @@ def sign_in_link(db: Connection, url: str, token: str, key: str = "") -> str | N
     """
     holder = digest(token) if token and not key else key_digest(db, key)
     return None if holder is None else f"{url}/signin#link={open_link(db, holder)}"
-
-
-def address(host: str, port: int) -> str:
-    return f"http://{f'[{host}]' if ':' in host else host}:{port}"

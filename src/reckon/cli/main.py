@@ -174,9 +174,10 @@ def link(config: Config, key: str) -> None:
 
     KEY is the name or id of a key in use; an administrator's if none is given.
     """
-    from reckon.cli.link import address, sign_in_link
+    from reckon.cli.client import url_of
+    from reckon.cli.link import sign_in_link
 
-    url = _in_ledger(config, lambda db: sign_in_link(db, address(config.host, config.port), config.token, key))
+    url = _in_ledger(config, lambda db: sign_in_link(db, url_of(config.host, config.port), config.token, key))
     if url is None:
         raise click.ClickException(
             f"no live key has the name or id {key!r}" if key else "there is no administrator's key in use"

@@ -20,7 +20,8 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
 
 from reckon.api.app import create_app
 from reckon.catalog.source import Source, resolve
-from reckon.cli.link import LINK_MINUTES, address, sign_in_link
+from reckon.cli.client import EVERYWHERE, url_of
+from reckon.cli.link import LINK_MINUTES, sign_in_link
 from reckon.config import Config
 from reckon.engines.child import Watch
 from reckon.engines.native import NativeEngine
@@ -142,8 +143,10 @@ class _Server(uvicorn.Server):
 async def _greet(
     config: Config, sources: Sequence[Source], ledger: Ledger, sock: socket.socket, console: Console, begin: float
 ) -> None:
-    url = address(*sock.getsockname()[:2])
-    console.print(f"Listening on {url} after {time.monotonic() - begin:.1f} s.  Ctrl-C drains and stops.")
+    host, port = sock.getsockname()[:2]
+    url = url_of(host, port)
+    where = " and every address of this machine" if host in EVERYWHERE else ""
+    console.print(f"Listening on {url}{where} after {time.monotonic() - begin:.1f} s.  Ctrl-C drains and stops.")
     key = await _first_key(config, ledger)
     if key is not None:
         console.print(f"\nYour key, made now and shown once:\n\n  {key}")
