@@ -96,7 +96,7 @@ def _stop_token_ids(value: list[int]) -> tuple[int, ...]:
         raise invalid("stop_token_ids", STOP_TOKENS_RULE, value)
     for number, token in enumerate(value):
         if not 0 <= token < TOKENS:
-            raise invalid(f"stop_token_ids.{number}", "a token id, 0 or more", token)
+            raise invalid(f"stop_token_ids.{number}", f"a token id, from 0 to {TOKENS - 1}", token)
     return tuple(value)
 
 
