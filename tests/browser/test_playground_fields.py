@@ -96,7 +96,7 @@ def test_a_field_out_of_range_is_refused_at_the_field(play: Playing) -> None:
     [
         ("max_tokens", "many", 'max_tokens must be an integer with 0 ≤ max_tokens ≤ 1000000, not "many".'),
         ("top_logprobs", "3", "top_logprobs must be absent unless logprobs is true."),
-        ("stop_token_ids", "[-1]", "stop_token_ids.0 must be a token id, 0 or more, not -1."),
+        ("stop_token_ids", "[-1]", "stop_token_ids.0 must be a token id, from 0 to 2147483647, not -1."),
     ],
 )
 def test_the_server_has_the_last_word(play: Playing, name: str, typed: str, sentence: str) -> None:
