@@ -35,6 +35,14 @@ def save(path: Path, recipe: Recipe, progress: Progress, model: Qwen2ForCausalLM
     fresh.replace(path)
 
 
+def begin_from(path: Path, model: Qwen2ForCausalLM) -> Progress:
+    """The weights of another run as a beginning: a second stage, whose steps are counted anew and whose tokens are not."""
+    state = torch.load(path, map_location="cpu", weights_only=True)
+    model.load_state_dict(state["model"])
+    earlier = Progress(**state["progress"])
+    return Progress(tokens_seen=earlier.tokens_seen, seconds=earlier.seconds, loss=earlier.loss)
+
+
 def load(path: Path, recipe: Recipe, model: Qwen2ForCausalLM, optimizers: Sequence[Optimizer] = ()) -> Progress:
     """Restore a run into the model and the optimizers. Raises ValueError when another recipe began it."""
     state = torch.load(path, map_location="cpu", weights_only=True)

@@ -28,9 +28,9 @@ def read(build_dir: Path) -> list[tuple[int, int, float]]:
         return [(int(step), int(tokens), float(loss)) for step, tokens, loss in csv.reader(file)]
 
 
-def cut(build_dir: Path, step: int) -> None:
+def cut(build_dir: Path, tokens_seen: int) -> None:
     """Forget what came after a checkpoint: a run that goes on from it writes those points again."""
-    kept = [point for point in read(build_dir) if point[0] <= step]
+    kept = [point for point in read(build_dir) if point[1] <= tokens_seen]
     with (build_dir / FILE).open("w", newline="") as file:
         csv.writer(file).writerows(kept)
 

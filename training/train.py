@@ -67,17 +67,20 @@ def train_step(
     return loss.item()
 
 
-def train(recipe: Recipe, build_dir: Path, device: str, compiled: bool = False) -> Progress:
+def train(recipe: Recipe, build_dir: Path, device: str, compiled: bool = False, first_stage: Path | None = None) -> Progress:
     """Train to the recipe's last step, from the checkpoint in the build folder if there is one."""
     tokenizer = Tokenizer.from_file(str(build_dir / "tokenizer.json"))
     model = new_model(recipe, special_ids(tokenizer)).to(device)
     optimizers = make_optimizers(model, recipe)
     saved = build_dir / "checkpoint.pt"
-    progress = checkpoint.load(saved, recipe, model, optimizers) if saved.exists() else Progress()
+    if saved.exists():
+        progress = checkpoint.load(saved, recipe, model, optimizers)
+    else:
+        progress = checkpoint.begin_from(first_stage, model) if first_stage else Progress()
     batches = Batches(recipe, tokenizer)
     body = body_of(model, compiled)
     bf16 = has_fast_bf16(device)
-    curve.cut(build_dir, progress.step)
+    curve.cut(build_dir, progress.tokens_seen)
     started, earlier = time.monotonic(), progress.seconds
     model.train()
     with Reporter(recipe, progress) as reporter:
@@ -157,11 +160,12 @@ def write_record(recipe: Recipe, progress: Progress, build_dir: Path, device: st
 )
 @click.option("--device", default="cuda" if torch.cuda.is_available() else "cpu", show_default=True)
 @click.option("--threads", type=int, help="CPU threads for torch; by default torch decides.")
-def main(build_dir: Path, device: str, threads: int | None) -> None:
+@click.option("--first-stage", type=click.Path(path_type=Path, exists=True), help="A checkpoint whose weights to begin with.")
+def main(build_dir: Path, device: str, threads: int | None, first_stage: Path | None) -> None:
     """Train abacus, or go on training it."""
     if threads:
         torch.set_num_threads(threads)
-    train(Recipe(), build_dir, device, can_compile(device))
+    train(Recipe(), build_dir, device, can_compile(device), first_stage)
 
 
 if __name__ == "__main__":
