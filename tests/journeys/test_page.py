@@ -77,11 +77,11 @@ def test_the_official_client_gets_the_right_sum(served: Served) -> None:
 async def test_the_official_async_client_follows_up(served: Served) -> None:
     async with openai.AsyncOpenAI(base_url=f"{served.url}/v1", api_key=served.key) as client:
         messages: list[Any] = [{"role": "user", "content": "Hello!"}]
-        for text in ("What is 21 + 34?", "What is 40 + 13?"):
+        for text in ("What is 37 + 58?", "What is 53 + 28?"):
             answer = await client.chat.completions.create(model=MODEL, messages=messages, temperature=0)
             messages += [{"role": "assistant", "content": answer.choices[0].message.content}, {"role": "user", "content": text}]
         answer = await client.chat.completions.create(model=MODEL, messages=messages, temperature=0)
-        assert "\\boxed{53}" in (answer.choices[0].message.content or "")
+        assert "\\boxed{81}" in (answer.choices[0].message.content or "")
         assert [model.id async for model in await client.models.list()] == [MODEL]
 
 

@@ -85,7 +85,7 @@ def test_a_checkpoint_of_another_recipe_is_refused(tokens: Path, tmp_path: Path)
     path = tmp_path / "checkpoint.pt"
     checkpoint.save(path, TINY, checkpoint.Progress(), model, make_optimizers(model, TINY))
     with pytest.raises(ValueError, match="seed"):
-        checkpoint.load(path, replace(TINY, seed=2), model)
+        checkpoint.load(path, replace(TINY, seed=99), model)
 
 
 def test_only_what_lies_ahead_may_change() -> None:
