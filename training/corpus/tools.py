@@ -27,11 +27,11 @@ def call(rng: Random, split: Split) -> Talk:
     """A question that one of the tools answers, perhaps with the tool's result and the answer made of it."""
     kinds = rng.sample(KINDS, rng.randrange(1, MOST_TOOLS + 1))
     kind = rng.choice(kinds)
-    names = {kind.names[0]: {parameter.names[0]: rng.choice(parameter.names) for parameter in kind.takes}}
-    tools = [define(rng, each, names.get(each.names[0])) for each in kinds]
+    names = {parameter.names[0]: rng.choice(parameter.names) for parameter in kind.takes}
+    tools = [define(rng, each, names if each is kind else None) for each in kinds]
     tool = tools[kinds.index(kind)]
     values = draw(rng, split, lambda rng: arguments(rng, kind), lambda drawn: place_key(" ".join(map(str, drawn.values()))))
-    renamed = {names[kind.names[0]][name]: value for name, value in values.items()}
+    renamed = {names[name]: value for name, value in values.items()}
     question = decorate(rng, filled(rng.choice(kind.questions), values))
     made: Message = {"role": "assistant", "content": "", "tool_calls": [function_call(tool["function"]["name"], renamed)]}
     talk: list[Message] = [{"role": "user", "content": question}, made]
