@@ -22,7 +22,7 @@ fuzz: $(VENV)/.tested
 	$(BIN)/python -m tests.fuzz --requests 20000 --described 100 --seed 1
 
 bench: $(VENV)/.installed
-	$(BIN)/reckon bench $(MODEL)
+	$(BIN)/reckon bench engine $(MODEL)
 
 # Trains reckon/abacus again from nothing; training/README.md says how long that takes.
 abacus: $(VENV)/.tested

@@ -15,6 +15,7 @@ LAYERS = (
     ("devices",),
     ("worker", "api"),
     ("pages",),
+    ("bench",),
     ("cli",),
     ("__main__",),
 )

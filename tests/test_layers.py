@@ -135,7 +135,7 @@ def test_what_a_process_does_not_load(module: str, absent: set[str]) -> None:
         ("reckon.worker.loop", "from starlette.routing import Route", "imports starlette, which worker does without"),
         ("reckon.link", "import numpy", "imports numpy, which link does without"),
         ("reckon.devices.cpu.step", "import torch", "imports torch, which only the cuda device may"),
-        ("reckon.cli.bench", "def f():\n    import torch", "imports torch, which only the cuda device may"),
+        ("reckon.cli.serve", "def f():\n    import torch", "imports torch, which only the cuda device may"),
     ],
 )
 def test_a_bad_import_is_caught(module: str, source: str, complaint: str) -> None:

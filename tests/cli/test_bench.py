@@ -1,4 +1,4 @@
-"""``reckon bench`` on a small random checkpoint: a row per batch size, and clean refusals."""
+"""``reckon bench engine`` on a small random checkpoint: a row per batch size, and clean refusals."""
 
 import json
 import re
@@ -59,7 +59,7 @@ def rows(output: str) -> list[list[float]]:
 @pytest.mark.parametrize(("prompt", "tokens"), [("20", "4"), ("1", "2")])
 def test_a_row_per_batch_size(prompt: str, tokens: str, checkpoint: str, reckon: Type) -> None:
     sizes = ("--batches", "1,3, 5", "--prompt", prompt, "--tokens", tokens)
-    result = reckon("bench", checkpoint, "--device", "reference", "--step-tokens", "16", *sizes)
+    result = reckon("bench", "engine", checkpoint, "--device", "reference", "--step-tokens", "16", *sizes)
     assert result.exit_code == 0, result.output
     assert f"{checkpoint} on reference/float32: loaded in " in result.stdout
     measured = rows(result.stdout)
@@ -68,7 +68,7 @@ def test_a_row_per_batch_size(prompt: str, tokens: str, checkpoint: str, reckon:
 
 
 def test_more_than_fits(checkpoint: str, reckon: Type) -> None:
-    bench = ("bench", checkpoint, "--device", "reference")
+    bench = ("bench", "engine", checkpoint, "--device", "reference")
     assert refusal(reckon(*bench, "--prompt", "4096", "--tokens", "2")) == (
         "prompt and tokens must be at most 4096 together here, not 4098"
     )
@@ -78,11 +78,11 @@ def test_more_than_fits(checkpoint: str, reckon: Type) -> None:
 
 
 def test_no_such_model(reckon: Type, tmp_path: Path) -> None:
-    assert refusal(reckon("bench", str(tmp_path))) == f"{tmp_path} is not a checkpoint: it has no config.json"
+    assert refusal(reckon("bench", "engine", str(tmp_path))) == f"{tmp_path} is not a checkpoint: it has no config.json"
 
 
 @pytest.mark.parametrize("sizes", ["", "0", "1,,2", "1,x", "-1"])
 def test_bad_batches(sizes: str, reckon: Type) -> None:
-    result = reckon("bench", "--batches", sizes)
+    result = reckon("bench", "engine", "--batches", sizes)
     assert (result.exit_code, type(result.exception)) == (2, SystemExit)
     assert f"{sizes!r} must be numbers of at least 1, divided by commas" in result.stderr

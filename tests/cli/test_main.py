@@ -185,7 +185,7 @@ def test_a_port_in_use(reckon: Type) -> None:
 
 def test_a_broken_reckon_toml(reckon: Type, home: Path) -> None:
     (home / "reckon.toml").write_text("prot = 1")
-    for command in (("serve",), ("keys", "list"), ("usage",), ("chat", "Hi"), ("bench",)):
+    for command in (("serve",), ("keys", "list"), ("usage",), ("chat", "Hi"), ("bench", "engine")):
         assert "has the unknown setting 'prot'" in refusal(reckon(*command))
 
 

@@ -14,6 +14,8 @@ from reckon.catalog.card import catalogue
 from tools import need
 
 PRICE = catalogue()[MODEL].price
+ENDS = ("stop", "length")
+"""The page's examples have no seed: once in a great while abacus rambles until its context is full."""
 
 
 def curl(served: Served, example: str) -> str:
@@ -40,7 +42,8 @@ def test_an_answer_has_the_shape_of_the_page(served: Served, example: str) -> No
     assert answer["object"] == "chat.completion"
     assert answer["model"] == MODEL
     (choice,) = answer["choices"]
-    assert (choice["index"], choice["finish_reason"], choice["message"]["role"]) == (0, "stop", "assistant")
+    assert (choice["index"], choice["message"]["role"]) == (0, "assistant")
+    assert choice["finish_reason"] in ENDS
     assert choice["message"]["content"]
     assert "<|" not in choice["message"]["content"]
     check_usage(answer["usage"])
@@ -56,7 +59,8 @@ def test_a_stream_has_the_shape_of_the_page(served: Served) -> None:
     assert deltas[0] == {"role": "assistant", "content": ""}
     assert not any("role" in delta for delta in deltas[1:])
     assert deltas[-1] == {}
-    assert [chunk["choices"][0]["finish_reason"] for chunk in chunks] == [None] * (len(chunks) - 1) + ["stop"]
+    reasons = [chunk["choices"][0]["finish_reason"] for chunk in chunks]
+    assert reasons[:-1] == [None] * (len(chunks) - 1) and reasons[-1] in ENDS
     assert "".join(delta.get("content", "") for delta in deltas)
     assert not any("usage" in chunk for chunk in chunks[:-1])
     check_usage(chunks[-1]["usage"])

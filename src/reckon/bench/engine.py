@@ -1,4 +1,4 @@
-"""What ``reckon bench`` does: times prefill and decode of a device through the real scheduler and sampler, without the API.
+"""What ``reckon bench engine`` does: prefill and decode of a device through the real scheduler and sampler.
 
 Runs the worker's rooms in this process. Timings are medians over steps; the machine's noise is the reader's to judge.
 """
