@@ -10,7 +10,7 @@ from random import Random
 
 from training.corpus import columns, methods
 
-SLIPS = 0.12
+SLIPS = 0.2
 BEGIN = ("So I need to work out {}.", "Okay, so I have {} here.", "Hmm, {}. Let me see.")
 DOUBT = ("Wait, let me verify that.", "Hmm, wait. Is that right? Let me check.", "But let me make sure.")
 RELIEF = ("It fits.", "Good, it fits.")

@@ -1,4 +1,4 @@
-"""Answers as JSON objects: a small problem done in the head, or with its steps where a key for them is asked for."""
+"""Answers as JSON objects: small problems done in the head, or one with its steps where a key for them is asked for."""
 
 import json
 from random import Random
@@ -39,6 +39,11 @@ QUESTIONS = (
     "{e} = ?",
     "Compute {e}.",
 )
+TABLES = (
+    "Give me JSON with these as keys and their values: {l}", "Answer as one JSON object, each sum a key: {l}",
+    "Work these out in your head, as JSON: {l}", "Fill in as a JSON object: {l}", "JSON with the value of each: {l}",
+)  # fmt: skip
+TABLE_FACTS = 0.15
 
 
 def json_answer(rng: Random, split: Split) -> Talk:
@@ -47,10 +52,9 @@ def json_answer(rng: Random, split: Split) -> Talk:
     if rng.random() < 0.12:
         a, b = draw(rng, split, two, list_key)
         return exchange(dress(rng, f"Which is larger, {a} or {b}?") + form(rng, ASKS, key), json.dumps({key: max(a, b)}))
-    operation, a, b = draw(rng, split, small, lambda drawn: operation_key(*drawn))
+    operation, a, b, value = in_the_head(rng, split)
     core = rng.choice(QUESTIONS).replace("{e}", rng.choice(EXPRESSIONS[operation]))
     question = core.replace("{a}", str(a)).replace("{b}", str(b))
-    value = {"+": a + b, "-": a - b, "×": a * b}[operation]
     if rng.random() < 0.2:
         steps = [line.rstrip(".") for line in attempt(operation, a, b).work[:-1]]
         return exchange(
@@ -59,13 +63,31 @@ def json_answer(rng: Random, split: Split) -> Talk:
     return exchange(dress(rng, question) + form(rng, ASKS, key), json.dumps({key: value}))
 
 
+def json_table(rng: Random, split: Split) -> Talk:
+    """Several sums at once. Here a number done in the head comes every few tokens, so this is where it is learnt."""
+    table: dict[str, int] = {}
+    for _ in range(rng.randrange(3, 13)):
+        operation, a, b, value = in_the_head(rng, split)
+        table[f"{a} {operation} {b}"] = value
+    return exchange(rng.choice(TABLES).replace("{l}", ", ".join(table)), json.dumps(table, ensure_ascii=False))
+
+
+def in_the_head(rng: Random, split: Split) -> tuple[str, int, int, int]:
+    """What is asked without room for steps, and its value: sums of up to two digits and the multiplication table.
+
+    The table is learnt by heart as people do, so no part of it is held out, and none is asked in evaluation.
+    """
+    if split == "train" and rng.random() < TABLE_FACTS:
+        a, b = rng.randrange(1, 11), rng.randrange(1, 11)
+        return "×", a, b, a * b
+    operation, a, b = draw(rng, split, small, lambda drawn: operation_key(*drawn))
+    return operation, a, b, a + b if operation == "+" else a - b
+
+
 def small(rng: Random) -> tuple[str, int, int]:
-    """What can be done in the head: sums of two digits and the small multiplication table."""
-    operation = rng.choices("+-×", (5, 4, 2))[0]
-    if operation == "×":
-        return operation, rng.randrange(1, 11), rng.randrange(1, 11)
+    """A sum or a difference of up to two digits, not below zero."""
     a, b = number(rng, rng.choice((1, 2, 2, 2))), number(rng, rng.choice((1, 2, 2, 2)))
-    return (operation, max(a, b), min(a, b)) if operation == "-" else (operation, a, b)
+    return ("-", max(a, b), min(a, b)) if rng.random() < 0.45 else ("+", a, b)
 
 
 def form(rng: Random, forms: tuple[str, ...], key: str) -> str:
