@@ -107,6 +107,7 @@ SETTINGS = (
     Setting("sampling_defaults", "page", "Whose sampling defaults hold: the page's or the checkpoint's own.", choices=ORIGINS),
     Setting("stall_seconds", 60.0, "A worker that has work but makes no step for so long is replaced.", low=1),
     Setting("drain_seconds", 30.0, "How long running answers may take to finish after Ctrl-C.", low=0),
+    Setting("drafts", True, "Guess the next tokens from an answer's own text and check them together: faster, same answers."),
     Setting("self_check", False, "Prove the bookkeeping of the KV blocks whenever a worker has nothing to do."),
     Setting("log_level", "warning", "How much is logged.", choices=LEVELS),
 )
@@ -134,6 +135,7 @@ class Config:
     sampling_defaults: str
     stall_seconds: float
     drain_seconds: float
+    drafts: bool
     self_check: bool
     log_level: str
 

@@ -35,6 +35,7 @@ class Launch(msgspec.Struct, frozen=True):
     context: int
     step_tokens: int
     max_sequences: int
+    drafts: bool = True
     self_check: bool = False
     log_level: str = "warning"
 
@@ -95,13 +96,18 @@ class Ready(msgspec.Struct, tag="ready", array_like=True, frozen=True):
 
 
 class Counters(msgspec.Struct, array_like=True):
-    """Tokens since the worker started. The first three sum up every Done; ``discarded`` were computed past a stop."""
+    """Tokens since the worker started. The first three sum up every Done; ``discarded`` were computed past a stop.
+
+    ``drafted`` were guessed, and of these ``accepted`` were right.
+    """
 
     prompt: int = 0
     cached: int = 0
     completion: int = 0
     discarded: int = 0
     preemptions: int = 0
+    drafted: int = 0
+    accepted: int = 0
 
 
 class Stepped(msgspec.Struct, tag="stepped", array_like=True, frozen=True):

@@ -39,6 +39,7 @@ class FakeDevice:
         self.steps = 0
         self.closed = False
         self.memory = np.zeros((0, BLOCK_SIZE), np.int32)  # [blocks, BLOCK_SIZE]
+        self.guessed = np.zeros((0, BLOCK_SIZE), np.bool_)  # What may turn out wrong, and is then overwritten.
 
     def load(self, arch: Arch, weights: Weights, progress: Progress) -> None:
         progress("weights", 1, 1)
@@ -53,6 +54,7 @@ class FakeDevice:
         if blocks * self.block_bytes() > self.free:
             raise MemoryError("no")
         self.memory = np.full((blocks, BLOCK_SIZE), 7, np.int32)  # garbage, until a block is cleared
+        self.guessed = np.zeros((blocks, BLOCK_SIZE), np.bool_)
 
     def logits(self, batch: Batch) -> NDArray[np.float32]:
         raise NotImplementedError
@@ -64,20 +66,29 @@ class FakeDevice:
         self.memory[batch.new_blocks] = UNWRITTEN
         slots = batch.block_tables[batch.sequences, batch.positions // BLOCK_SIZE], batch.positions % BLOCK_SIZE
         before = self.memory[slots]
-        assert np.all((before == UNWRITTEN) | (before == batch.tokens)), "a slot of somebody else is overwritten"
+        free = (before == UNWRITTEN) | (before == batch.tokens) | self.guessed[slots]
+        assert np.all(free), "a slot of somebody else is overwritten"
         self.memory[slots] = batch.tokens
-        crcs = [zlib.crc32(self._read(batch, row).tobytes()) for row in self._last_rows(batch)]
-        sampled = [crcs[sequence] for sequence in batch.sequences[batch.sample_rows]]
+        self._check_rows(batch)
+        sampled = [zlib.crc32(self._read(batch, row).tobytes()) for row in batch.sample_rows.tolist()]
+        self.guessed[slots] = self._guesses(batch)
         return _sample(sampled, batch.sampling)
 
     def close(self) -> None:
         self.closed = True
 
-    def _last_rows(self, batch: Batch) -> list[int]:
-        last = {int(sequence): row for row, sequence in enumerate(batch.sequences)}
-        assert list(last) == list(range(len(batch.block_tables))), "the rows of a sequence are no neighbours"
-        assert set(batch.sample_rows.tolist()) <= set(last.values())
-        return list(last.values())
+    def _check_rows(self, batch: Batch) -> None:
+        """A sequence's rows are neighbours, and what is sampled of them are the last ones."""
+        changes = np.flatnonzero(np.diff(batch.sequences)) + 1
+        assert batch.sequences[[0, *changes]].tolist() == list(range(len(batch.block_tables)))
+        sampled = np.isin(np.arange(len(batch.tokens)), batch.sample_rows)
+        for rows in np.split(sampled, changes):
+            assert not np.any(rows[:-1] & ~rows[1:])
+
+    def _guesses(self, batch: Batch) -> NDArray[np.bool_]:
+        """Which rows are guesses: those after a sampled row of the same sequence."""
+        sampled = np.isin(np.arange(len(batch.tokens)), batch.sample_rows)
+        return np.concatenate([[False], sampled[:-1] & (batch.sequences[1:] == batch.sequences[:-1])])
 
     def _read(self, batch: Batch, row: int) -> NDArray[np.int32]:
         """What a row attends to."""
@@ -143,12 +154,14 @@ class Driver:
         max_sequences: int = 64,
         device: Device | None = None,
         make_matcher: MatcherMaker = no_matcher,
+        drafts: bool = True,
     ) -> None:
         if device is None:
             device = FakeDevice()
             device.allocate(blocks)
         self.runner = Runner(device, VOCAB)
-        self.scheduler = Scheduler(Blocks(blocks), step_tokens, max_sequences, make_matcher)
+        self.scheduler = Scheduler(Blocks(blocks), step_tokens, max_sequences, make_matcher, drafts=drafts)
+        self.guessing = drafts
         self.budget = max(step_tokens, max_sequences)
         self.submits: dict[int, Submit] = {}
         self.keeps: dict[int, int | None] = {}
@@ -271,13 +284,14 @@ class Driver:
     def _check_plan(self, plan: Plan) -> None:
         self.scheduler.check()
         assert plan.pieces, "there is work, but the plan is empty"
-        assert sum(piece.count for piece in plan.pieces) <= self.budget
+        assert plan.rows <= self.budget
         requests = [piece.sequence.request for piece in plan.pieces]
         assert len(set(requests)) == len(requests)
         assert all(piece.count > 0 and piece.start == piece.sequence.computed for piece in plan.pieces)
-        # What is new are the blocks past those that hold computed tokens, and nothing else.
+        # What is new are blocks past those that hold computed tokens, but for those that guesses have asked for before.
         new = [block for piece in plan.pieces for block in piece.sequence.table[-(-piece.start // BLOCK_SIZE) :]]
-        assert sorted(plan.new_blocks) == sorted(new)
+        assert len(set(plan.new_blocks)) == len(plan.new_blocks) and set(plan.new_blocks) <= set(new)
+        assert self.guessing or len(plan.new_blocks) == len(new)
         decoding = {request for request, seq in self._seen.items() if seq.table and seq.missing == 1 and seq.generated}
         assert decoding <= set(requests), "an answer that holds its blocks gets no token"
         assert not any(self.ends[request] for request in requests)

@@ -5,10 +5,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import msgspec
+import numpy as np
 import pytest
 
 from reckon.devices.base import Device
-from reckon.devices.batch import Batch, Sampled
+from reckon.devices.batch import BLOCK_SIZE, Batch, Sampled
 from reckon.devices.cpu.device import CpuDevice
 from reckon.devices.reference import ReferenceDevice
 from reckon.job import Sampling
@@ -23,16 +24,24 @@ Answers = dict[int, tuple[list[int], str, int, int]]
 
 
 class StrictCpuDevice(CpuDevice):
-    """Two threads, and each token's logits have to be the same bits whenever they are computed again."""
+    """Two threads, and the logits after the same tokens have to be the same bits whenever they are computed again."""
 
     def __init__(self) -> None:
         super().__init__(2)
-        self._known: dict[float, int] = {}
+        self._known: dict[bytes, int] = {}
+
+    def allocate(self, blocks: int) -> None:
+        super().allocate(blocks)
+        self._tokens = np.zeros((blocks, BLOCK_SIZE), np.int32)
 
     def step(self, batch: Batch) -> Sampled:
-        for number, logits in zip(batch.sampling.uniform.tolist(), self.logits(batch), strict=True):
+        self._tokens[batch.block_tables[batch.sequences, batch.positions // BLOCK_SIZE], batch.positions % BLOCK_SIZE] = (
+            batch.tokens
+        )
+        for row, logits in zip(batch.sample_rows, self.logits(batch), strict=True):
+            past = self._tokens[batch.block_tables[batch.sequences[row]]].reshape(-1)[: batch.positions[row] + 1]
             crc = zlib.crc32(logits.tobytes())
-            assert self._known.setdefault(number, crc) == crc, "logits depend on the company"
+            assert self._known.setdefault(past.tobytes(), crc) == crc, "logits depend on the company"
         return super().step(batch)
 
 
@@ -84,10 +93,10 @@ def device(request: pytest.FixtureRequest, tiny: Path) -> Iterator[Device]:
 
 @pytest.fixture(scope="module")
 def alone(device: Device) -> Answers:
-    """Each request by itself, in an empty worker."""
+    """Each request by itself, in an empty worker that guesses nothing. All other workers here guess."""
     found: Answers = {}
     for asked in REQUESTS:
-        found |= answers(Driver(ROOMY, device=device), asked)
+        found |= answers(Driver(ROOMY, device=device, drafts=False), asked)
     return found
 
 
@@ -105,6 +114,19 @@ def test_together_with_a_cold_and_a_warm_cache(device: Device, alone: Answers, s
     cold = driver.scheduler.counters.cached
     assert answers(driver, *reversed(REQUESTS)) == alone
     assert driver.scheduler.counters.cached > cold
+
+
+def test_with_guesses(device: Device, alone: Answers) -> None:
+    """Some are right and some are wrong, and there is more than one in a step."""
+    right = drafted = steps = 0
+    for asked in REQUESTS:
+        driver = Driver(ROOMY, device=device)
+        assert answers(driver, asked) == {asked.request: alone[asked.request]}
+        right += driver.scheduler.counters.accepted
+        drafted += driver.scheduler.counters.drafted
+        steps += driver.steps
+    assert 0 < right < drafted
+    assert steps == sum(len(tokens) + (reason == "stop") for tokens, reason, *_ in alone.values()) - right
 
 
 def test_with_so_few_blocks_that_answers_give_way(device: Device, alone: Answers) -> None:

@@ -1,6 +1,7 @@
 """From a plan to arrays, and from bytes of memory to a number of blocks."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from reckon.devices.philox import uniform
 from reckon.errors import UnsupportedModel
 from reckon.job import Sampling
 from reckon.link import Submit
-from reckon.worker.runner import Room, Runner, make_batch, make_masks
+from reckon.worker.runner import Room, Runner, make_batch, make_masks, sampled_rows
 from reckon.worker.scheduler import Piece, Plan
 from reckon.worker.sequence import Sequence
 from worker.driving import VOCAB, FakeDevice, ask, text
@@ -23,7 +24,8 @@ def piece(submit: Submit, start: int, count: int, table: list[int]) -> Piece:
 
 
 def batch_of(plan: Plan) -> Batch:
-    return make_batch(plan, make_masks([piece.sequence for piece in plan.pieces if piece.samples], VOCAB))
+    rows = sampled_rows(plan)
+    return make_batch(plan, rows, make_masks([row.sequence for row in rows], VOCAB))
 
 
 def test_pieces_of_all_kinds_in_one_batch() -> None:
@@ -172,3 +174,23 @@ def test_closing_closes_the_device() -> None:
     device = FakeDevice()
     Runner(device).close()
     assert device.closed
+
+
+def test_guesses_are_rows_of_their_own_and_penalties_see_them() -> None:
+    sequence = Sequence.of(ask(1, [5, 9, 5], sampling=penalised(3), generated=[9]))
+    sequence.table, sequence.computed = [3, 8], 3
+    other = piece(ask(2, [1, 2], generated=[4]), 2, 1, [6])
+    batch = batch_of(Plan([Piece(sequence, 3, 1, (7, 9)), other]))
+    assert batch.tokens.tolist() == [9, 7, 9, 4]
+    assert batch.positions.tolist() == [3, 4, 5, 2]
+    assert batch.sequences.tolist() == [0, 0, 0, 1]
+    assert batch.sample_rows.tolist() == [0, 1, 2, 3]
+    rows = batch.sampling
+    assert rows.uniform.tolist() == uniform([3, 3, 3, 2], [0, 0, 0, 0], [4, 5, 6, 3]).tolist()
+    offsets = rows.penalty_offsets.tolist()
+    seen = [
+        dict(zip(rows.penalty_tokens[a:b].tolist(), rows.penalty_counts[a:b].tolist(), strict=True))
+        for a, b in pairwise(offsets)
+    ]
+    assert seen == [{5: 0, 9: 1}, {5: 0, 9: 1, 7: 1}, {5: 0, 9: 2, 7: 1}, {}]
+    assert sequence.history is not None and sequence.history.counts.tolist() == [0, 1]

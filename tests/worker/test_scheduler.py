@@ -137,7 +137,7 @@ def test_who_gave_way_comes_back_before_all_that_wait() -> None:
 
 
 def test_the_oldest_never_gives_way() -> None:
-    driver = Driver(4)
+    driver = Driver(4, drafts=False)
     driver.submit(*(ask(request, 60, 100) for request in (1, 2, 3, 4)))
     steps = 0
     while not driver.ends[1]:

@@ -40,6 +40,9 @@ class Metrics:
             "reckon_engine_tokens", "Tokens by the engine's own count since it started", ["model", "kind"], registry=registry
         )
         self._preemptions = Gauge("reckon_engine_preemptions", "Answers set back for memory", model, registry=registry)
+        self._guesses = Gauge(
+            "reckon_engine_guesses", "Tokens guessed ahead, and those that were right", ["model", "kind"], registry=registry
+        )
         self._ledger_tokens = Gauge("reckon_ledger_tokens", "Sum of the ledger, all time", ["kind"], registry=registry)
         self._ledger_cost = Gauge("reckon_ledger_cost_nano_dollars", "Sum of the ledger, all time", registry=registry)
         self._ledger_requests = Gauge("reckon_ledger_requests", "Settled requests in the ledger", registry=registry)
@@ -64,6 +67,8 @@ class Metrics:
             self._engine_tokens.labels(model, "completion").set(counted.completion)
             self._engine_tokens.labels(model, "discarded").set(counted.discarded)
             self._preemptions.labels(model).set(counted.preemptions)
+            self._guesses.labels(model, "drafted").set(counted.drafted)
+            self._guesses.labels(model, "accepted").set(counted.accepted)
         self._ledger_tokens.labels("prompt").set(totals.prompt_tokens)
         self._ledger_tokens.labels("cached").set(totals.cached_tokens)
         self._ledger_tokens.labels("completion").set(totals.completion_tokens)

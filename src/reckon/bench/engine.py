@@ -75,6 +75,7 @@ def _time(runner: Runner, scheduler: Scheduler, vocab: int, batch: int, prompt: 
         plan = scheduler.schedule()
         scheduler.advance(plan, runner.run(plan))
         seconds = time.perf_counter() - begin
+        scheduler.cost.observe(plan.rows, seconds)
         if any(piece.start < prompt for piece in plan.pieces):
             timing.prefill += seconds
         else:

@@ -314,6 +314,7 @@ def _launch(directory: Path, config: Config) -> Launch:
         context=config.max_context,
         step_tokens=config.step_tokens,
         max_sequences=config.max_sequences,
+        drafts=config.drafts,
         self_check=config.self_check,
         log_level=config.log_level,
     )
@@ -322,5 +323,5 @@ def _launch(directory: Path, config: Config) -> Launch:
 def _sum(a: Counters, b: Counters) -> Counters:
     return Counters(
         a.prompt + b.prompt, a.cached + b.cached, a.completion + b.completion,
-        a.discarded + b.discarded, a.preemptions + b.preemptions,
+        a.discarded + b.discarded, a.preemptions + b.preemptions, a.drafted + b.drafted, a.accepted + b.accepted,
     )  # fmt: skip

@@ -91,7 +91,8 @@ def start(launch: Launch, link: WorkerEnd) -> tuple[Runner, Ready, Scheduler]:
         device.numeric_path, fingerprint, room.context, stop_tokens, room.blocks * BLOCK_SIZE, room.bytes, phases,
         arch.vocab_size,
     )  # fmt: skip
-    return runner, ready, Scheduler(Blocks(room.blocks), launch.step_tokens, launch.max_sequences, grammars.matcher)
+    scheduler = Scheduler(Blocks(room.blocks), launch.step_tokens, launch.max_sequences, grammars.matcher, drafts=launch.drafts)
+    return runner, ready, scheduler
 
 
 class Loop:
@@ -152,11 +153,13 @@ class Loop:
     def _step(self) -> list[FromWorker]:
         plan = self._scheduler.schedule()
         self._steps += 1
+        began = self._clock()
         try:
             picks = self._runner.run(plan)
         except Exception:
             log.exception("step %d failed; its %d sequences run one by one", self._steps, len(plan.pieces))
             return self._one_by_one(plan)
+        self._scheduler.cost.observe(plan.rows, self._clock() - began)
         return self._scheduler.advance(plan, picks)
 
     def _one_by_one(self, plan: Plan) -> list[FromWorker]:

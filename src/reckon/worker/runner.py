@@ -15,8 +15,8 @@ from reckon.devices.philox import uniform
 from reckon.errors import UnsupportedModel
 from reckon.models.arch import Arch
 from reckon.models.weights import Weights
-from reckon.worker.scheduler import Piece, Plan
-from reckon.worker.sequence import Pick, Sequence
+from reckon.worker.scheduler import Plan
+from reckon.worker.sequence import History, Pick, Sequence
 
 SHARE = 0.5
 """Of the memory that is free after loading, this much is offered to the KV cache when nobody says otherwise."""
@@ -74,14 +74,47 @@ class Runner:
             raise UnsupportedModel(f"no memory for the KV cache: {error}") from None
         return Room(blocks, blocks * size, min(context, blocks * BLOCK_SIZE))
 
-    def run(self, plan: Plan) -> list[Pick]:
-        """Compute a plan; one Pick for each piece that samples. A grammar that breaks costs its own answer only."""
-        sequences = [piece.sequence for piece in plan.pieces if piece.samples]
-        masks = make_masks(sequences, self._vocab_size)
-        return _picks(sequences, self._device.step(make_batch(plan, masks)), masks.errors)
+    def run(self, plan: Plan) -> list[list[Pick]]:
+        """Compute a plan; for each piece that samples, a Pick after its last token and after each guess.
+
+        A grammar that breaks costs its own answer only.
+        """
+        rows = sampled_rows(plan)
+        masks = make_masks([row.sequence for row in rows], self._vocab_size)
+        picks = iter(_picks(rows, self._device.step(make_batch(plan, rows, masks)), masks.errors))
+        return [[next(picks) for _ in range(1 + len(piece.drafts))] for piece in plan.pieces if piece.samples]
 
     def close(self) -> None:
         self._device.close()
+
+
+@dataclass(frozen=True, slots=True)
+class SampledRow:
+    """A row whose next token is picked: a sequence, if it went on with ``guessed``."""
+
+    sequence: Sequence
+    guessed: tuple[int, ...] = ()
+
+    @property
+    def position(self) -> int:
+        """Where the new token will stand: its random number is keyed by that."""
+        return len(self.sequence.tokens) + len(self.guessed)
+
+    @property
+    def history(self) -> History | None:
+        """What penalties look at."""
+        history = self.sequence.history
+        return history if history is None or not self.guessed else history.with_(self.guessed)
+
+
+def sampled_rows(plan: Plan) -> list[SampledRow]:
+    """All rows of a plan that are sampled, in their order."""
+    return [
+        SampledRow(piece.sequence, piece.drafts[:guessed])
+        for piece in plan.pieces
+        if piece.samples
+        for guessed in range(len(piece.drafts) + 1)
+    ]
 
 
 def make_masks(sequences: Items[Sequence], vocab_size: int) -> Masks:
@@ -101,46 +134,49 @@ def make_masks(sequences: Items[Sequence], vocab_size: int) -> Masks:
     return Masks(words, rows, errors)
 
 
-def _picks(sequences: Items[Sequence], sampled: Sampled, errors: list[Exception | None]) -> list[Pick]:
+def _picks(rows: Items[SampledRow], sampled: Sampled, errors: list[Exception | None]) -> list[Pick]:
     picks = []
-    for row, (sequence, token) in enumerate(zip(sequences, sampled.tokens.tolist(), strict=True)):
+    for row, (asked, token) in enumerate(zip(rows, sampled.tokens.tolist(), strict=True)):
         score = None
-        if sequence.logprobs >= 0:
+        if asked.sequence.logprobs >= 0:
             tops = zip(sampled.top_tokens[row].tolist(), sampled.top_logprobs[row].tolist(), strict=True)
             score = float(sampled.logprobs[row]), [pair for pair in tops if pair[0] >= 0]
         picks.append(Pick(token, score, errors[row]))
     return picks
 
 
-def make_batch(plan: Plan, masks: Masks) -> Batch:
-    """The arrays of a step. A piece's rows are neighbours; its last row is sampled if it reaches the end."""
+def make_batch(plan: Plan, rows: Items[SampledRow], masks: Masks) -> Batch:
+    """The arrays of a step. A piece's rows are neighbours; sampled are its last one, if it reaches the end, and its guesses."""
     pieces = plan.pieces
-    counts = np.array([piece.count for piece in pieces], np.int32)
+    counts = np.array([piece.rows for piece in pieces], np.int32)
     tables = np.zeros((len(pieces), max(len(piece.sequence.table) for piece in pieces)), np.int32)
     for row, piece in enumerate(pieces):
         tables[row, : len(piece.sequence.table)] = piece.sequence.table
-    ends = np.cumsum(counts, dtype=np.int32)
-    samples = np.array([piece.samples for piece in pieces], np.bool_)
+    ends = np.cumsum(counts).tolist()
+    sampled = [
+        row for piece, end in zip(pieces, ends, strict=True) if piece.samples for row in range(end - len(piece.drafts) - 1, end)
+    ]
     return Batch(
-        tokens=np.array([t for p in pieces for t in p.sequence.tokens[p.start : p.start + p.count]], np.int32),
-        positions=np.array([position for p in pieces for position in range(p.start, p.start + p.count)], np.int32),
+        tokens=np.array([t for p in pieces for t in (*p.sequence.tokens[p.start : p.start + p.count], *p.drafts)], np.int32),
+        positions=np.array([position for p in pieces for position in range(p.start, p.start + p.rows)], np.int32),
         sequences=np.repeat(np.arange(len(pieces), dtype=np.int32), counts),
         block_tables=tables,
         new_blocks=np.array(plan.new_blocks, np.int32),
-        sample_rows=ends[samples] - 1,
-        sampling=_sampling_rows([piece for piece in pieces if piece.samples], masks),
+        sample_rows=np.array(sampled, np.int32),
+        sampling=_sampling_rows(rows, masks),
     )
 
 
-def _sampling_rows(pieces: Items[Piece], masks: Masks) -> SamplingRows:
-    """How each sampled piece's token is picked. The random number is keyed by where the new token will stand."""
-    sequences = [piece.sequence for piece in pieces]
+def _sampling_rows(rows: Items[SampledRow], masks: Masks) -> SamplingRows:
+    """How each sampled row's token is picked."""
+    sequences = [row.sequence for row in rows]
     samplings = [sequence.sampling for sequence in sequences]
-    histories = [sequence.history for sequence in sequences if sequence.history is not None]
-    lengths = [0 if sequence.history is None else len(sequence.history.tokens) for sequence in sequences]
+    past = [row.history for row in rows]
+    histories = [history for history in past if history is not None]
+    lengths = [0 if history is None else len(history.tokens) for history in past]
     seeds = np.array([sampling.seed for sampling in samplings], np.uint64)
     choices = np.array([sequence.choice for sequence in sequences], np.uint64)
-    positions = np.array([len(sequence.tokens) for sequence in sequences], np.uint64)
+    positions = np.array([row.position for row in rows], np.uint64)
     return SamplingRows(
         temperature=np.array([sampling.temperature for sampling in samplings], np.float32),
         top_k=np.array([sampling.top_k for sampling in samplings], np.int32),

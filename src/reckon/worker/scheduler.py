@@ -3,26 +3,33 @@
 Policy, all of it: answers that are being generated come first, one token each; what is left of the step's budget goes to
 prompts, oldest first, in chunks. A new answer is admitted when there is a place and room for its whole prompt. When blocks
 run out, the youngest answer gives its blocks back and waits at the front of the queue; it loses time, not its tokens. An
-answer with a grammar waits beside the queue until that is compiled, and so nobody waits behind it.
+answer with a grammar waits beside the queue until that is compiled, and so nobody waits behind it. Budget that nobody needs
+goes to guesses of what running answers will say next (drafts.py), where they make tokens cheaper.
 """
 
 from collections import OrderedDict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from reckon.devices.batch import BLOCK_SIZE
 from reckon.job import Usage
 from reckon.link import Abort, Counters, Done, EndReason, Failed, FromWorker, Submit, Tokens
 from reckon.worker.blocks import Blocks
+from reckon.worker.drafts import Drafter, StepCost, Worth
 from reckon.worker.sequence import MatcherMaker, Pick, Sequence, failure, no_matcher
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """``count`` tokens of a sequence, from ``start``, to be computed in this step."""
+    """``count`` tokens of a sequence, from ``start``, to be computed in this step, and guesses of what comes after them."""
 
     sequence: Sequence
     start: int
     count: int
+    drafts: tuple[int, ...] = ()
+
+    @property
+    def rows(self) -> int:
+        return self.count + len(self.drafts)
 
     @property
     def samples(self) -> bool:
@@ -37,10 +44,26 @@ class Plan:
     pieces: list[Piece] = field(default_factory=list)
     new_blocks: list[int] = field(default_factory=list)
 
+    @property
+    def rows(self) -> int:
+        return sum(piece.rows for piece in self.pieces)
+
 
 class Scheduler:
-    def __init__(self, blocks: Blocks, step_tokens: int, max_sequences: int, make_matcher: MatcherMaker = no_matcher) -> None:
+    """``cost`` wants to be told how long steps take. Without ``drafts`` nothing is guessed."""
+
+    def __init__(
+        self,
+        blocks: Blocks,
+        step_tokens: int,
+        max_sequences: int,
+        make_matcher: MatcherMaker = no_matcher,
+        *,
+        drafts: bool = True,
+    ) -> None:
         self.blocks = blocks
+        self.cost = StepCost()
+        self._drafts = drafts
         self._make_matcher = make_matcher
         self.counters = Counters()
         self._step_tokens = max(step_tokens, max_sequences)
@@ -120,21 +143,33 @@ class Scheduler:
             if not self._admit(sequence):
                 break
             budget -= self._add(plan, sequence, min(sequence.missing, budget))
+        if self._drafts and budget > 0:
+            self._guess(plan, budget)
         return plan
 
-    def advance(self, plan: Plan, picks: list[Pick]) -> list[FromWorker]:
-        """Take a computed step in: ``picks`` has one for each piece that samples. Returns what the API has to know."""
+    def advance(self, plan: Plan, picks: list[list[Pick]]) -> list[FromWorker]:
+        """Take a computed step in: ``picks`` has, for each piece that samples, one after its last token and each guess.
+
+        Returns what the API has to know.
+        """
         out: list[FromWorker] = []
         picked = iter(picks)
         for piece in plan.pieces:
             sequence = piece.sequence
-            sequence.computed = piece.start + piece.count
-            if piece.count > 1 or sequence.computed % BLOCK_SIZE == 0:
-                self.blocks.remember(sequence.tokens[: sequence.computed], sequence.table, sequence.salt)
+            found = _confirmed(piece, next(picked)) if piece.samples else []
+            right = max(0, len(found) - 1)
+            sequence.computed = piece.start + piece.count + right
+            if sequence.computed // BLOCK_SIZE > piece.start // BLOCK_SIZE:
+                known = [*sequence.tokens, *piece.drafts[:right]]
+                self.blocks.remember(known[: sequence.computed], sequence.table, sequence.salt)
             if sequence.computed >= sequence.prompt_length:
                 self._free_followers(sequence.request)
-            if piece.samples:
-                out += self._append(sequence, next(picked))
+            if sequence.drafter is not None and found:
+                sequence.drafter.learn(right, len(piece.drafts))
+                self.counters.drafted += len(piece.drafts)
+                self.counters.accepted += right
+            if found:
+                out += self._append(sequence, found)
         return out
 
     def fail(self, sequence: Sequence) -> None:
@@ -159,23 +194,34 @@ class Scheduler:
         queue[sequence.request] = sequence
         queue.move_to_end(sequence.request, last=not first)
 
-    def _append(self, sequence: Sequence, pick: Pick) -> list[FromWorker]:
+    def _append(self, sequence: Sequence, found: list[Pick]) -> list[FromWorker]:
+        """Take the tokens that a step found, up to the end of the answer."""
+        tokens, scores, end = [], [], list[FromWorker]()
+        for pick in found:
+            end, said = self._take(sequence, pick)
+            if said:
+                tokens.append(pick.token)
+                scores.append(pick.score)
+            if end or not said:
+                break
+        given = [score for score in scores if score is not None] or None
+        return [Tokens(sequence.request, tokens, given), *end] if tokens else end
+
+    def _take(self, sequence: Sequence, pick: Pick) -> tuple[list[FromWorker], bool]:
+        """Take one token: the end of the answer, if that is what it brings, and whether the token is a part of the answer."""
         if not sequence.max_tokens:  # its prompt is in the cache now, which is all that was wanted
-            return self._finish(sequence, "length")
-        error = pick.error or _take(sequence, pick.token)
+            return self._finish(sequence, "length"), False
+        error = pick.error or _accept(sequence, pick.token)
         if error is not None:
             if not sequence.may_begin_anew:
-                return self._fail(sequence, error)
+                return self._fail(sequence, error), False
             self._begin_anew(sequence)
-            return []
+            return [], False
         if pick.token in sequence.stop_tokens:
-            return self._finish(sequence, "stop")
-        out: list[FromWorker] = [Tokens(sequence.request, [pick.token], None if pick.score is None else [pick.score])]
+            return self._finish(sequence, "stop"), False
         if sequence.complete:
-            out += self._finish(sequence, "stop")
-        elif sequence.generated >= sequence.max_tokens:
-            out += self._finish(sequence, "length")
-        return out
+            return self._finish(sequence, "stop"), True
+        return (self._finish(sequence, "length") if sequence.generated >= sequence.max_tokens else []), True
 
     def _finish(self, sequence: Sequence, reason: EndReason, keep: int | None = None) -> list[FromWorker]:
         usage = sequence.usage(keep)
@@ -240,11 +286,40 @@ class Scheduler:
             self._preempt(plan, youngest)
             if youngest is sequence:
                 return 0
-        taken = self.blocks.take(needed)
-        sequence.table += taken
-        plan.new_blocks += taken
+        self._add_blocks(plan, sequence, sequence.computed + count)
         plan.pieces.append(Piece(sequence, sequence.computed, count))
         return count
+
+    def _guess(self, plan: Plan, budget: int) -> None:
+        """Add guesses to the pieces of running answers, as long as they are worth it. They never cost anybody a block."""
+        decoding = [place for place, piece in enumerate(plan.pieces) if piece.samples]
+        worth = Worth(self.cost, plan.rows, len(decoding))
+        for place in decoding:
+            piece = plan.pieces[place]
+            sequence = piece.sequence
+            if piece.count > 1 or not sequence.may_be_guessed:
+                continue
+            sequence.drafter = sequence.drafter or Drafter()
+            most = min(budget, sequence.max_tokens - sequence.generated - 1, self._room(sequence))
+            guesses, chance = sequence.drafter.guess(sequence.tokens, most)
+            together, taken = 1.0, 0
+            while taken < len(guesses) and worth.take(together := together * chance):
+                taken += 1
+            if taken:
+                budget -= taken
+                self._add_blocks(plan, sequence, len(sequence.tokens) + taken)
+                plan.pieces[place] = replace(piece, drafts=tuple(guesses[:taken]))
+
+    def _room(self, sequence: Sequence) -> int:
+        """How many more tokens a sequence's blocks can take, and one more block if there is one that nobody will miss."""
+        spare = self.blocks.free > len(self._running)
+        return (len(sequence.table) + spare) * BLOCK_SIZE - len(sequence.tokens)
+
+    def _add_blocks(self, plan: Plan, sequence: Sequence, tokens: int) -> None:
+        """The blocks for so many tokens, which the caller knows to be there."""
+        taken = self.blocks.take(max(0, self._blocks_for(tokens) - len(sequence.table)))
+        sequence.table += taken
+        plan.new_blocks += taken
 
     def _preempt(self, plan: Plan, sequence: Sequence) -> None:
         given_back = set(sequence.table)
@@ -281,7 +356,15 @@ class Scheduler:
         return -(-tokens // BLOCK_SIZE)
 
 
-def _take(sequence: Sequence, token: int) -> Exception | None:
+def _confirmed(piece: Piece, picks: list[Pick]) -> list[Pick]:
+    """The picks that stand: each follows from tokens that were picked themselves."""
+    right = 0
+    while right < len(piece.drafts) and picks[right].token == piece.drafts[right]:
+        right += 1
+    return picks[: right + 1]
+
+
+def _accept(sequence: Sequence, token: int) -> Exception | None:
     """Append the token. Returns what the grammar raised over it: other answers go on."""
     try:
         sequence.append(token)

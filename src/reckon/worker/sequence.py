@@ -1,7 +1,8 @@
 """One answer inside the worker: its tokens, how far they are computed, and the blocks they live in. Knows no other answer."""
 
+import copy
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias
 
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 
 from reckon.job import Grammar, Sampling, Usage
 from reckon.link import Failed, Score, Submit
+from reckon.worker.drafts import Drafter
 
 log = logging.getLogger(__name__)
 
@@ -62,6 +64,14 @@ class History:
         for token in generated:
             self.add(token)
 
+    def with_(self, tokens: Iterable[int]) -> "History":
+        """Another history, of an answer that goes on with these tokens."""
+        other = copy.copy(self)
+        other.counts, other._places = self.counts.copy(), self._places.copy()
+        for token in tokens:
+            other.add(token)
+        return other
+
     def add(self, token: int) -> None:
         place = self._places.setdefault(token, len(self._places))
         if place == len(self.tokens):
@@ -101,6 +111,7 @@ class Sequence:
     matcher: Matcher | None = None
     complete: bool = False
     """Whether the matcher has said that only the end may follow."""
+    drafter: Drafter | None = None
     beginnings: int = 0
     begun_at: int = -1
     """How often a matcher was made for it, and how many tokens there were the last time."""
@@ -140,6 +151,11 @@ class Sequence:
     @property
     def uncompiled(self) -> bool:
         return self.grammar is not None and self.matcher is None
+
+    @property
+    def may_be_guessed(self) -> bool:
+        """Whether guesses can be checked: a matcher would have to follow them and come back."""
+        return self.matcher is None
 
     @property
     def may_begin_anew(self) -> bool:

@@ -1,0 +1,197 @@
+"""Guesses: what is guessed, when it is worth it, and that an answer neither shows them nor pays for them."""
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from reckon.devices.batch import BLOCK_SIZE, Batch, Sampled
+from reckon.job import Sampling
+from reckon.link import Submit
+from reckon.worker.drafts import FIRST_CHANCE, MOST, Drafter, StepCost, Worth
+from worker.driving import VOCAB, Driver, FakeDevice, ask, text
+
+
+class Echo(FakeDevice):
+    """Says what stood ``period`` tokens before, but for every ``slip``-th position: text that repeats, nearly."""
+
+    def __init__(self, blocks: int, period: int, slip: int = 0) -> None:
+        super().__init__()
+        self.period, self.slip = period, slip
+        self.allocate(blocks)
+
+    def step(self, batch: Batch) -> Sampled:
+        sampled = super().step(batch)
+        for place, row in enumerate(batch.sample_rows.tolist()):
+            sampled.tokens[place] = self._next(self._read(batch, row))
+        return sampled
+
+    def _next(self, content: NDArray[np.int32]) -> int:
+        slips = self.slip and len(content) % self.slip == 0
+        return int(content[-self.period] + bool(slips)) % VOCAB
+
+
+def run(submit: Submit, *, drafts: bool, blocks: int = 20, period: int = 7, slip: int = 0) -> Driver:
+    driver = Driver(blocks, device=Echo(blocks, period, slip), drafts=drafts)
+    driver.run(submit)
+    return driver
+
+
+def test_what_followed_the_last_time() -> None:
+    tokens = [1, 2, 3, 9, 1, 2, 4, 5, 6, 1, 2]
+    assert Drafter().guess(tokens, 4) == ([4, 5, 6, 1], FIRST_CHANCE)
+    assert Drafter().guess(tokens, 0)[0] == []
+    assert Drafter().guess([1, 2, 3], 4) == ([], 0.0)
+
+
+def test_the_longest_run_of_tokens_decides() -> None:
+    early, late = [1, 2, 3, 4, 7], [9, 9, 3, 4, 8]
+    assert Drafter().guess([*early, *late, 1, 2, 3, 4], 1)[0] == [7]
+    assert Drafter().guess([*early, *late, 5, 5, 3, 4], 1)[0] == [8]
+
+
+def test_a_circle_goes_on() -> None:
+    assert Drafter().guess([1, 2, 3, 1, 2, 3, 1, 2], 8)[0] == [3, 1, 2, 3, 1, 2, 3, 1]
+    assert Drafter().guess([5, 5, 5], 99)[0] == [5] * MOST
+
+
+def test_reading_bit_by_bit_is_reading_at_once() -> None:
+    tokens, slow = text(200, 1) + text(200, 1), Drafter()
+    for end in range(1, len(tokens) + 1):
+        assert slow.guess(tokens[:end], 5) == Drafter().guess(tokens[:end], 5)
+
+
+def test_chances_follow_what_came_true() -> None:
+    drafter, tokens = Drafter(), [1, 2, 3, 1, 2]
+    drafter.guess(tokens, 1)
+    for _ in range(50):
+        drafter.learn(0, 1)
+    low = drafter.guess(tokens, 1)[1]
+    assert low < 0.01
+    for _ in range(20):
+        drafter.learn(0, 0)
+    assert low < drafter.guess(tokens, 1)[1] < FIRST_CHANCE
+    for _ in range(50):
+        drafter.learn(3, 3)
+    assert drafter.guess(tokens, 1)[1] > 0.99
+
+
+def test_guesses_after_a_wrong_one_say_nothing() -> None:
+    one, many = Drafter(), Drafter()
+    for drafter, guessed in ((one, 1), (many, 15)):
+        drafter.guess([1, 2, 3, 1, 2], 1)
+        drafter.learn(0, guessed)
+    assert one.guess([1, 2, 3, 1, 2], 1) == many.guess([1, 2, 3, 1, 2], 1)
+
+
+def test_the_cost_of_a_step_is_a_line() -> None:
+    cost = StepCost()
+    assert cost.line() == (1 - StepCost.SHARE, StepCost.SHARE)
+    cost.observe(1, 0.010)
+    fixed, row = cost.line()
+    assert (fixed, row) == pytest.approx((0.009, 0.001))
+    for rows in (1, 2, 4, 8) * 20:
+        cost.observe(rows, 0.020 + 0.003 * rows)
+    assert cost.line() == pytest.approx((0.020, 0.003), rel=0.05)
+
+
+def test_steps_that_say_nothing_of_small_ones_are_left_out() -> None:
+    cost = StepCost()
+    cost.observe(1, 0.010)
+    before = cost.line()
+    cost.observe(StepCost.ROWS + 1, 5.0)
+    cost.observe(0, 5.0)
+    assert cost.line() == before
+
+
+def test_a_disturbed_step_counts_as_three() -> None:
+    cost = StepCost()
+    for _ in range(10):
+        cost.observe(1, 0.010)
+    cost.observe(1, 100.0)
+    assert sum(cost.line()) < 0.013
+
+
+@pytest.mark.parametrize(
+    ("rows", "tokens", "chance", "worth"),
+    [(1, 1, 0.11, True), (1, 1, 0.09, False), (64, 64, 0.9, True), (64, 64, 0.87, False), (500, 1, 0.01, True)],
+)
+def test_a_guess_is_worth_it_when_tokens_get_cheaper(rows: int, tokens: int, chance: float, worth: bool) -> None:
+    """A row costs a tenth of a step of one. 64 answers in a step cost 7.3, so a token costs 0.114 and a row 0.1."""
+    assert Worth(StepCost(), rows, tokens).take(chance) is worth
+
+
+def test_each_guess_taken_raises_the_bar() -> None:
+    worth, taken, chance = Worth(StepCost(), 1, 1), 0, 0.8
+    while worth.take(chance ** (taken + 1)):
+        taken += 1
+    assert 2 < taken < 12
+
+
+@pytest.mark.parametrize("slip", [0, 5, 11, 64])
+@pytest.mark.parametrize("max_tokens", [1, 2, 30, 200])
+def test_the_same_answer_in_fewer_steps(max_tokens: int, slip: int) -> None:
+    asked = ask(1, 20, max_tokens, logprobs=2)
+    plain, guessed = (run(asked, drafts=drafts, slip=slip) for drafts in (False, True))
+    assert guessed.tokens == plain.tokens and guessed.scores == plain.scores
+    assert guessed.end(1) == plain.end(1)
+    counters = guessed.scheduler.counters
+    assert guessed.steps == plain.steps - counters.accepted
+    assert counters.accepted <= counters.drafted and plain.scheduler.counters.drafted == 0
+    if max_tokens == 200:
+        assert (counters.accepted < counters.drafted) == (slip > 0)
+        assert guessed.steps < plain.steps * 0.7
+
+
+def test_an_answer_that_ends_among_its_guesses() -> None:
+    """The prompt is one period, so the answer says it again: a stop token in the middle of it ends the second round."""
+    prompt = [3, 4, 5, 6, 7, 8, 9]
+    asked = ask(1, prompt * 3, 100, stop_tokens=[8])
+    plain, guessed = (run(asked, drafts=drafts) for drafts in (False, True))
+    assert guessed.tokens == plain.tokens == {1: [3, 4, 5, 6, 7]}
+    assert guessed.end(1) == plain.end(1) and guessed.end(1).reason == "stop"
+    assert guessed.steps < plain.steps
+    assert guessed.scheduler.counters.completion == plain.scheduler.counters.completion == 6
+
+
+def test_guesses_take_nobody_s_block() -> None:
+    """Each answer has just the blocks that it needs in the end."""
+    asked = [ask(request, BLOCK_SIZE - 9, BLOCK_SIZE + 5) for request in range(4)]
+    runs = []
+    for drafts in (False, True):
+        driver = Driver(8, device=Echo(8, 7), drafts=drafts)
+        driver.run(*asked)
+        runs.append(driver)
+    assert runs[0].tokens == runs[1].tokens
+    assert runs[1].scheduler.counters.preemptions == runs[0].scheduler.counters.preemptions == 0
+    assert runs[1].scheduler.counters.accepted > 100
+
+
+def test_guesses_get_what_is_left_of_the_budget() -> None:
+    driver = Driver(20, step_tokens=16, max_sequences=4, device=Echo(20, 7))
+    driver.submit(*(ask(request, 20, 100) for request in range(4)))
+    most = 0
+    while not driver.scheduler.idle:
+        most = max(most, driver.step().rows)
+    assert most == 16
+
+
+def test_a_prompt_that_is_only_computed_is_not_guessed_on() -> None:
+    driver = run(ask(1, [1, 2, 3] * 9, 0), drafts=True, period=3)
+    assert driver.tokens == {1: []} and driver.end(1).reason == "length"
+    assert driver.scheduler.counters.drafted == 0
+
+
+def test_computed_guesses_are_found_again() -> None:
+    driver = Driver(20, device=Echo(20, 7))
+    first = ask(1, 20, 150)
+    tokens = driver.run(first)[1]
+    driver.run(ask(2, first.prompt + tokens, 1))
+    assert driver.end(2).usage.cached_tokens == (20 + 149) // BLOCK_SIZE * BLOCK_SIZE
+
+
+@pytest.mark.parametrize("sampling", [Sampling(1), Sampling(1, repetition_penalty=1.2)])
+def test_a_worker_that_takes_over_guesses_too(sampling: Sampling) -> None:
+    whole = run(ask(1, 20, 60, sampling=sampling), drafts=False).tokens[1]
+    resumed = run(ask(1, 20, 60, sampling=sampling, generated=whole[:30]), drafts=True)
+    assert resumed.tokens[1] == whole
+    assert resumed.steps < 30
