@@ -32,6 +32,8 @@ SHAPES = (
     Shape("gqa-32-tied", 512, 80, 4, 2, 32, 104, tied=True, layers=3, theta=1_000_000.0),
     Shape("mqa-64-tied", 1003, 128, 4, 1, 64, 250, tied=True),
     Shape("gqa-128-untied", 257, 192, 4, 2, 128, 322, tied=False, theta=1_000_000.0),
+    Shape("gqa-80-untied", 131, 72, 2, 1, 80, 98, tied=False, layers=1),
+    Shape("mqa-256-tied", 300, 64, 3, 1, 256, 66, tied=True, layers=1),
 )
 
 

@@ -115,6 +115,18 @@ def test_chunks_do_not_change_a_bit(
     assert np.array_equal(compute(device, pages, random_tokens(PROMPT, shape.vocab), chunks), alone)
 
 
+def test_the_width_of_vectors_does_not_change_a_bit(shape: Shape, checkpoints: dict[str, Path]) -> None:
+    """Sets that multiply and add in one operation add in the same order. So does the generic one where the CPU can do that."""
+    fused = [name for name in available() if name in ("avx512", "avx2")]
+    fused += ["generic"] * bool(fused)
+    seen = []
+    for name in fused:
+        device = load(partial(CpuDevice, 2, name), checkpoints[shape.name])
+        seen.append(compute(device, Pages(BLOCKS), random_tokens(PROMPT, shape.vocab)).tobytes())
+        device.close()
+    assert len(set(seen)) <= 1
+
+
 def test_company_does_not_change_a_bit(device: Device, shape: Shape, pages: Pages) -> None:
     """Seven sequences, each step a random part of them with random counts: prefill and decode mixed, tables scattered."""
     rng = np.random.default_rng(3)

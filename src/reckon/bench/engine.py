@@ -56,7 +56,7 @@ def measure(config: Config, model: str, batches: list[int], prompt: int, tokens:
         _time(runner, Scheduler(Blocks(room.blocks), config.step_tokens, 1), arch.vocab_size, 1, prompt, min(tokens, WARM_UP))
         table = Table("answers at a time", "prefill tokens/s", "decode ms/step", "decode tokens/s")
         for batch in batches:
-            scheduler = Scheduler(Blocks(room.blocks), config.step_tokens, batch)
+            scheduler = Scheduler(Blocks(room.blocks), config.step_tokens, batch, drafts=config.drafts)
             timing = _time(runner, scheduler, arch.vocab_size, batch, prompt, tokens)
             step, rate = statistics.median(timing.decode), timing.rows / sum(timing.decode)
             table.add_row(str(batch), f"{batch * prompt / timing.prefill:,.0f}", f"{step * 1e3:.2f}", f"{rate:,.0f}")

@@ -228,7 +228,7 @@ def bench() -> None:
 @click.option("--batches", default="1,8,32", callback=_sizes, help="Numbers of answers at a time.", show_default=True)
 @click.option("--prompt", default=256, type=click.IntRange(min=1), help="Prompt tokens of each.", show_default=True)
 @click.option("--tokens", default=64, type=click.IntRange(min=2), help="Tokens generated of each.", show_default=True)
-@settings("device", "threads", "home", "step_tokens", "kv_memory_gb")
+@settings("device", "threads", "home", "step_tokens", "kv_memory_gb", "drafts")
 def bench_engine(config: Config, model: str, batches: list[int], prompt: int, tokens: int) -> None:
     """Prefill and decode of the engine, scheduler and sampler included, on random prompts."""
     from reckon.bench.engine import measure

@@ -36,7 +36,7 @@ class CpuDevice:
         self._packed = pack(arch, weights, progress)
         self._team = Team(self._threads, phases(arch.layers))
         self._scratch = make_scratch(self._threads, padded(arch.vocab_size))
-        self._work = make_work(self._shape, rows=1, sampled=1, threads=self._threads)
+        self._work = make_work(self._isa, self._shape, rows=1, sampled=1, threads=self._threads)
         self.allocate(1)
         self._compile(progress)
 
@@ -83,7 +83,7 @@ class CpuDevice:
         """Buffers of at least this size: they grow to the largest batch and stay."""
         most_rows, most_sampled = len(self._work.hidden), len(self._work.logits)
         if rows > most_rows or sampled > most_sampled:
-            self._work = make_work(self._shape, max(rows, most_rows), max(sampled, most_sampled), self._threads)
+            self._work = make_work(self._isa, self._shape, max(rows, most_rows), max(sampled, most_sampled), self._threads)
         return self._work
 
     def _compile(self, progress: Progress) -> None:

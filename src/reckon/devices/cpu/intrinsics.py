@@ -18,6 +18,11 @@ from reckon.devices.cpu import isa as sets
 PANEL = BLOCK_SIZE
 """Columns of a panel: an array [k / 2, PANEL, 2] of bf16, pairs of k beside each other as vdpbf16ps takes them."""
 
+LINE = 16
+"""float32 or pairs of bf16 in a line of the cache."""
+AHEAD = 8
+"""How many k before their turn a panel's weights are asked for."""
+
 I16, I32, I64, F32 = ir.IntType(16), ir.IntType(32), ir.IntType(64), ir.FloatType()
 PTR = ir.PointerType()
 
@@ -48,7 +53,10 @@ def _splat(builder: ir.IRBuilder, scalar: ir.Value, lanes: int) -> ir.Value:
 
 
 class _PairProduct:
-    """accumulator + x pair . w pairs with vdpbf16ps."""
+    """accumulator + x pair . w pairs with vdpbf16ps. Rows are bf16."""
+
+    operand = types.uint16
+    parts = (0,)
 
     def __init__(self, builder: ir.IRBuilder, lanes: int) -> None:
         self.builder, self.lanes = builder, lanes
@@ -56,18 +64,25 @@ class _PairProduct:
         signature = ir.FunctionType(self.floats, [self.floats, self.pairs, self.pairs])
         self.dot = cgutils.get_or_insert_function(builder.module, signature, "llvm.x86.avx512bf16.dpbf16ps.512")
 
-    def weights(self, bits: ir.Value) -> ir.Value:
+    def weights(self, bits: ir.Value, part: int) -> ir.Value:
         return self.builder.bitcast(bits, self.pairs)
 
-    def row(self, bits: ir.Value) -> ir.Value:
-        return self.builder.bitcast(_splat(self.builder, bits, self.lanes), self.pairs)
+    def row(self, x_row: ir.Value, k: ir.Value, part: int) -> ir.Value:
+        pair = self.builder.load(self.builder.gep(x_row, [k], source_etype=I32), align=4, typ=I32)
+        return self.builder.bitcast(_splat(self.builder, pair, self.lanes), self.pairs)
 
     def add(self, accumulator: ir.Value, row: ir.Value, weights: ir.Value) -> ir.Value:
         return self.builder.call(self.dot, [accumulator, row, weights])
 
 
 class _WidenedProduct:
-    """The same by widening both halves to float32: two multiply-adds, the even k first."""
+    """The same by widening weights to float32: two multiply-adds, the even k first. Rows are float32 with the values of bf16.
+
+    A row's number is then loaded into all lanes by one instruction, or by the multiply-add itself.
+    """
+
+    operand = types.float32
+    parts = (0, 1)
 
     def __init__(self, builder: ir.IRBuilder, lanes: int) -> None:
         self.builder, self.lanes = builder, lanes
@@ -76,30 +91,39 @@ class _WidenedProduct:
         signature = ir.FunctionType(self.floats, [self.floats] * 3)
         self.multiply_add = cgutils.get_or_insert_function(builder.module, signature, f"llvm.fmuladd.v{lanes}f32")
 
-    def weights(self, bits: ir.Value) -> tuple[ir.Value, ir.Value]:
+    def weights(self, bits: ir.Value, part: int) -> ir.Value:
         b = self.builder
-        even = b.bitcast(b.shl(bits, ir.Constant(self.ints, [16] * self.lanes)), self.floats)
-        odd = b.bitcast(b.and_(bits, ir.Constant(self.ints, [0xFFFF0000] * self.lanes)), self.floats)
-        return even, odd
+        if part:
+            return b.bitcast(b.and_(bits, ir.Constant(self.ints, [0xFFFF0000] * self.lanes)), self.floats)
+        return b.bitcast(b.shl(bits, ir.Constant(self.ints, [16] * self.lanes)), self.floats)
 
-    def row(self, bits: ir.Value) -> tuple[ir.Value, ir.Value]:
+    def row(self, x_row: ir.Value, k: ir.Value, part: int) -> ir.Value:
         b = self.builder
-        even = b.bitcast(b.shl(bits, ir.Constant(I32, 16)), F32)
-        odd = b.bitcast(b.and_(bits, ir.Constant(I32, 0xFFFF0000)), F32)
-        return _splat(b, even, self.lanes), _splat(b, odd, self.lanes)
+        at = b.add(b.mul(k, ir.Constant(I64, 2)), ir.Constant(I64, part))
+        return _splat(b, b.load(b.gep(x_row, [at], source_etype=F32), align=4, typ=F32), self.lanes)
 
-    def add(self, accumulator: ir.Value, row: tuple[ir.Value, ir.Value], weights: tuple[ir.Value, ir.Value]) -> ir.Value:
-        for x, w in zip(row, weights, strict=True):
-            accumulator = self.builder.call(self.multiply_add, [x, w, accumulator])
-        return accumulator
+    def add(self, accumulator: ir.Value, row: ir.Value, weights: ir.Value) -> ir.Value:
+        return self.builder.call(self.multiply_add, [row, weights, accumulator])
 
 
-_PRODUCTS: dict[type, tuple[type[_PairProduct] | type[_WidenedProduct], int]] = {
-    sets.Avx512Bf16: (_PairProduct, 4),
-    sets.Avx512: (_WidenedProduct, 4),
-    sets.Generic: (_WidenedProduct, 2),
+_PRODUCTS: dict[type, tuple[type[_PairProduct] | type[_WidenedProduct], int, int]] = {
+    sets.Avx512Bf16: (_PairProduct, 16, 32),
+    sets.Avx512: (_WidenedProduct, 16, 32),
+    sets.Avx2: (_WidenedProduct, 8, 16),
+    sets.Generic: (_WidenedProduct, 4, 16),
 }
-"""Per instruction set: how a pair is multiplied, and how many vectors of a row are accumulated in registers at a time."""
+"""Per instruction set: how a pair is multiplied, the lanes of a vector, and how many vector registers there are."""
+
+
+def _vectors(lanes: int, registers: int, rows: int) -> int:
+    """How many vectors of columns are accumulated at a time: all of a panel if the registers hold them, else half, and so on.
+
+    A vector of weights and one of a row need a place as well. With few rows a panel is then read in one go.
+    """
+    vectors = PANEL // lanes
+    while vectors > 1 and vectors * (rows + 1) + 1 > registers:
+        vectors //= 2
+    return vectors
 
 
 def _array_address(context: Any, builder: ir.IRBuilder, kind: types.Array, array: ir.Value, offset: ir.Value) -> ir.Value:
@@ -113,12 +137,13 @@ def _array_address(context: Any, builder: ir.IRBuilder, kind: types.Array, array
 def tile(typing_context, isa, rows, weights, w_at, x, x_at, x_stride, out, out_at, out_stride, pairs):
     """out[rows, PANEL] += x[rows, 2 * pairs] . panel[pairs, PANEL, 2]; ``rows`` is a constant.
 
-    Arrays are given with the offset of their first element, and a stride between rows, all in elements: bf16 for weights and
-    x (as uint16), float32 for out.
+    Arrays are given with the offset of their first element, and a stride between rows, all in elements: bf16 for weights (as
+    uint16), what ``operand`` gives for x, float32 for out.
     """
     if not isinstance(rows, types.IntegerLiteral):
         raise RequireLiteralValue("tile needs a constant number of rows")
-    product_class, vectors = _PRODUCTS[isa.instance_class]
+    product_class, lanes, registers = _PRODUCTS[isa.instance_class]
+    vectors = _vectors(lanes, registers, rows.literal_value)
     integers = [types.int64] * 2
     signature = types.void(isa, rows, weights, types.int64, x, *integers, out, *integers, types.int64)
 
@@ -127,7 +152,7 @@ def tile(typing_context, isa, rows, weights, w_at, x, x_at, x_stride, out, out_a
         w_base = _array_address(context, builder, weights, w_array, w_offset)
         x_base = _array_address(context, builder, x, x_array, x_offset)
         out_base = _array_address(context, builder, out, out_array, out_offset)
-        product = product_class(builder, 16 if vectors == 4 else 8)
+        product = product_class(builder, lanes)
         width = vectors * product.lanes
         for column in range(0, PANEL, width):
             _tile_columns(
@@ -141,10 +166,11 @@ def tile(typing_context, isa, rows, weights, w_at, x, x_at, x_stride, out, out_a
 def _tile_columns(builder, product, rows, vectors, column, w_base, x_base, x_step, out_base, out_step, count):
     """The loop over k for ``vectors`` vectors of columns, with all accumulators in registers."""
     b, lanes = builder, product.lanes
+    x_type = I16 if product.operand is types.uint16 else F32
     bits = ir.VectorType(I32, lanes)
     at = lambda number: ir.Constant(I64, number)  # noqa: E731
     out_rows = [b.gep(out_base, [b.add(b.mul(out_step, at(row)), at(column))], source_etype=F32) for row in range(rows)]
-    x_rows = [b.gep(x_base, [b.mul(x_step, at(row))], source_etype=I16) for row in range(rows)]
+    x_rows = [b.gep(x_base, [b.mul(x_step, at(row))], source_etype=x_type) for row in range(rows)]
     outs = [[b.gep(out_rows[row], [at(v * lanes)], source_etype=F32) for v in range(vectors)] for row in range(rows)]
     starts = [[b.load(outs[row][v], align=4, typ=product.floats) for v in range(vectors)] for row in range(rows)]
 
@@ -155,16 +181,23 @@ def _tile_columns(builder, product, rows, vectors, column, w_base, x_base, x_ste
     k = b.phi(I64)
     k.add_incoming(at(0), before)
     sums = [[b.phi(product.floats) for _ in range(vectors)] for _ in range(rows)]
+    current = [list(row) for row in sums]
     w_row = b.gep(w_base, [b.add(b.mul(k, at(PANEL)), at(column))], source_etype=I32)
-    loads = [b.load(b.gep(w_row, [at(v * lanes)], source_etype=I32), align=4, typ=bits) for v in range(vectors)]
-    weights = [product.weights(load) for load in loads]
+    if vectors * lanes < PANEL and column == 0:
+        _prefetch_panel(b, w_base, k)
+    for part in product.parts:
+        # Loaded for each part anew: that frees registers, and it is in the cache.
+        loads = [b.load(b.gep(w_row, [at(v * lanes)], source_etype=I32), align=4, typ=bits) for v in range(vectors)]
+        weights = [product.weights(load, part) for load in loads]
+        for row in range(rows):
+            value = product.row(x_rows[row], k, part)
+            for v in range(vectors):
+                current[row][v] = product.add(current[row][v], value, weights[v])
     for row in range(rows):
-        pair = product.row(b.load(b.gep(x_rows[row], [k], source_etype=I32), align=4, typ=I32))
         for v in range(vectors):
             sums[row][v].add_incoming(starts[row][v], before)
-            following = product.add(sums[row][v], pair, weights[v])
-            sums[row][v].add_incoming(following, loop)
-            starts[row][v] = following
+            sums[row][v].add_incoming(current[row][v], loop)
+            starts[row][v] = current[row][v]
     following_k = b.add(k, at(1))
     k.add_incoming(following_k, loop)
     b.cbranch(b.icmp_signed("<", following_k, count), loop, after)
@@ -173,6 +206,50 @@ def _tile_columns(builder, product, rows, vectors, column, w_base, x_base, x_ste
     for row in range(rows):
         for v in range(vectors):
             b.store(starts[row][v], outs[row][v], align=4)
+
+
+def _prefetch_panel(builder: ir.IRBuilder, w_base: ir.Value, k: ir.Value) -> None:
+    """Ask for all of a coming k's weights: where a panel takes several walks, each of them alone skips through memory."""
+    b = builder
+    signature = ir.FunctionType(ir.VoidType(), [PTR, I32, I32, I32])
+    prefetch = cgutils.get_or_insert_function(b.module, signature, "llvm.prefetch.p0")
+    to_read, to_keep, data = ir.Constant(I32, 0), ir.Constant(I32, 3), ir.Constant(I32, 1)
+    for column in range(0, PANEL, LINE):
+        at = b.add(b.mul(b.add(k, ir.Constant(I64, AHEAD)), ir.Constant(I64, PANEL)), ir.Constant(I64, column))
+        b.call(prefetch, [b.gep(w_base, [at], source_etype=I32), to_read, to_keep, data])
+
+
+@intrinsic
+def operand(typing_context, isa, value):
+    """float32 -> the nearest bf16, ties to even, as the set's products take a row: see ``isa.operand_dtype``.
+
+    A NaN may become infinity's neighbour; it stays a NaN or inf.
+    """
+    product_class, _, _ = _PRODUCTS[isa.instance_class]
+
+    def generate(context: Any, builder: ir.IRBuilder, _: Any, args: Any) -> ir.Value:
+        b, word = builder, lambda number: ir.Constant(I32, number)
+        bits = b.bitcast(args[1], I32)
+        tie = b.and_(b.lshr(bits, word(16)), word(1))
+        rounded = b.add(b.add(bits, word(0x7FFF)), tie)
+        if product_class.operand is types.uint16:
+            return b.trunc(b.lshr(rounded, word(16)), I16)
+        return b.bitcast(b.and_(rounded, word(0xFFFF0000)), F32)
+
+    return product_class.operand(isa, types.float32), generate
+
+
+@intrinsic
+def operand_bits(typing_context, isa, value):
+    """An operand -> its bf16 bits as uint16."""
+    product_class, _, _ = _PRODUCTS[isa.instance_class]
+
+    def generate(context: Any, builder: ir.IRBuilder, _: Any, args: Any) -> ir.Value:
+        if product_class.operand is types.uint16:
+            return args[1]
+        return builder.trunc(builder.lshr(builder.bitcast(args[1], I32), ir.Constant(I32, 16)), I16)
+
+    return types.uint16(isa, product_class.operand), generate
 
 
 @intrinsic

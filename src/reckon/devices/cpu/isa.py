@@ -7,6 +7,7 @@ set in the same process is choosing another argument, which is how tests run the
 from typing import NamedTuple
 
 import llvmlite.binding
+import numpy as np
 
 from reckon.errors import BadSetting
 
@@ -23,16 +24,27 @@ class Avx512(NamedTuple):
     lanes: int = 16
 
 
-class Generic(NamedTuple):
-    """bf16 widened to float32, multiply-add on 8 lanes, lowered by LLVM to what the CPU has (AVX2, NEON, SSE)."""
+class Avx2(NamedTuple):
+    """The same on 8 lanes."""
 
     lanes: int = 8
 
 
-Isa = Avx512Bf16 | Avx512 | Generic
+class Generic(NamedTuple):
+    """The same on 4 lanes, lowered by LLVM to what the CPU has (NEON, SSE): one operation or two for a multiply-add."""
 
-_NAMES: dict[str, Isa] = {"avx512bf16": Avx512Bf16(), "avx512": Avx512(), "generic": Generic()}
-_NEEDS = {"avx512bf16": ("avx512bf16", "avx512f"), "avx512": ("avx512f",), "generic": ()}
+    lanes: int = 4
+
+
+Isa = Avx512Bf16 | Avx512 | Avx2 | Generic
+
+_NAMES: dict[str, Isa] = {"avx512bf16": Avx512Bf16(), "avx512": Avx512(), "avx2": Avx2(), "generic": Generic()}
+_NEEDS = {"avx512bf16": ("avx512bf16", "avx512f"), "avx512": ("avx512f",), "avx2": ("avx2", "fma"), "generic": ()}
+
+
+def operand_dtype(isa: Isa) -> type[np.uint16] | type[np.float32]:
+    """How a product's rows lie in memory: bf16 bits, or float32 that has been rounded to bf16 and is loaded as it is."""
+    return np.uint16 if isinstance(isa, Avx512Bf16) else np.float32
 
 
 def available() -> dict[str, Isa]:

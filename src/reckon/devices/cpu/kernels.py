@@ -12,13 +12,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reckon.devices.cpu.compile import kernel
-from reckon.devices.cpu.intrinsics import PANEL, bits_float, float_bits, tile
+from reckon.devices.cpu.intrinsics import PANEL, bits_float, float_bits, operand, tile
 from reckon.devices.cpu.isa import Isa
 
 PAIRS_IN_CACHE = 608
 """Pairs of k multiplied before the next rows come: 608 * PANEL * 4 bytes stay in a core's second-level cache."""
 LOG2_E = np.float32(math.log2(math.e))
 NEVER = np.float32(-np.inf)
+
+
+Operands = NDArray[np.uint16 | np.float32]
+"""Rows of a product, in the instruction set's own form: ``isa.operand_dtype``."""
 
 
 @kernel(inline=True)
@@ -99,28 +103,28 @@ def _sum_of_squares(x: NDArray[np.float32]) -> np.float32:
 
 
 @kernel()
-def rms_norm(x: NDArray[np.float32], weight: NDArray[np.float32], eps: np.float32, out: NDArray[np.uint16]) -> None:
+def rms_norm(isa: Isa, x: NDArray[np.float32], weight: NDArray[np.float32], eps: np.float32, out: Operands) -> None:
     """out[H] = bf16(x / sqrt(mean(x**2) + eps) * weight). Zhang and Sennrich 2019."""
     scale = np.float32(1) / np.sqrt(_sum_of_squares(x) / np.float32(x.size) + eps)
     for i in range(x.size):
-        out[i] = to_bf16(x[i] * scale * weight[i])
+        out[i] = operand(isa, x[i] * scale * weight[i])
 
 
 @kernel()
-def rotate(x, cosine, sine, out) -> None:
+def rotate(isa: Isa, x, cosine, sine, out) -> None:
     """Rotary embedding of one head, the halves paired as in the published checkpoints: x, cosine, sine [D] -> out [D] bf16."""
     half = x.size // 2
     for i in range(half):
-        out[i] = to_bf16(x[i] * cosine[i] - x[i + half] * sine[i])
-        out[i + half] = to_bf16(x[i + half] * cosine[i] + x[i] * sine[i])
+        out[i] = operand(isa, x[i] * cosine[i] - x[i + half] * sine[i])
+        out[i + half] = operand(isa, x[i + half] * cosine[i] + x[i] * sine[i])
 
 
 @kernel()
-def gate(gates: NDArray[np.float32], ups: NDArray[np.float32], out: NDArray[np.uint16]) -> None:
+def gate(isa: Isa, gates: NDArray[np.float32], ups: NDArray[np.float32], out: Operands) -> None:
     """SwiGLU of one row of a panel: out = bf16(silu(gates) * ups), all [PANEL]."""
     for i in range(PANEL):
         g = gates[i]
-        out[i] = to_bf16(g / (np.float32(1) + exp2(min(-g * LOG2_E, np.float32(126.0)))) * ups[i])
+        out[i] = operand(isa, g / (np.float32(1) + exp2(min(-g * LOG2_E, np.float32(126.0)))) * ups[i])
 
 
 @kernel(fastmath={"nnan", "nsz"})
@@ -140,7 +144,7 @@ def _total(values: NDArray[np.float32]) -> np.float32:
 
 
 @kernel()
-def weigh(scores, visible, scale, best, total, out, weights):
+def weigh(isa: Isa, scores, visible, scale, best, total, out, weights):
     """One row meets one block: scores [PANEL] become weights [PANEL] bf16 relative to the row's running maximum.
 
     When the maximum grows, ``out`` [D] and the running total are scaled down to it first (Milakov and Gimelshein 2018).
@@ -156,7 +160,7 @@ def weigh(scores, visible, scale, best, total, out, weights):
             out[i] *= shrink
     for i in range(PANEL):
         scores[i] = exp2(scores[i] - top)
-        weights[i] = to_bf16(scores[i])
+        weights[i] = operand(isa, scores[i])
     return top, total + _total(scores)
 
 
@@ -164,7 +168,7 @@ class Attention(NamedTuple):
     """One thread's room for a group of items: rows times the query heads that share a KV head."""
 
     scores: NDArray[np.float32]  # [items, PANEL]
-    weights: NDArray[np.uint16]  # [items, PANEL] bf16
+    weights: Operands  # [items, PANEL] bf16
     sums: NDArray[np.float32]  # [items, D'], D' = head_dim rounded up to PANEL
     best: NDArray[np.float32]  # [items]: running maximum of the scores
     total: NDArray[np.float32]  # [items]: running sum of the weights
@@ -198,7 +202,7 @@ def attend(isa, queries, query_at, kv, layer, head, table, position, rows, heads
             visible = position + item // heads + 1 - block * PANEL
             best, total = room.best[item], room.total[item]
             room.best[item], room.total[item] = weigh(
-                room.scores[item], visible, scale, best, total, room.sums[item], room.weights[item]
+                isa, room.scores[item], visible, scale, best, total, room.sums[item], room.weights[item]
             )
         for column in range(0, columns, PANEL):
             multiply(
@@ -209,4 +213,4 @@ def attend(isa, queries, query_at, kv, layer, head, table, position, rows, heads
         row, head = item // heads, item % heads
         share = np.float32(1) / room.total[item]
         for i in range(head_dim):
-            out[row, head * head_dim + i] = to_bf16(room.sums[item, i] * share)
+            out[row, head * head_dim + i] = operand(isa, room.sums[item, i] * share)

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reckon.devices.cpu.compile import kernel
-from reckon.devices.cpu.intrinsics import PANEL
-from reckon.devices.cpu.isa import Isa
-from reckon.devices.cpu.kernels import Attention, attend, from_bf16, gate, multiply, rms_norm, rotate, to_bf16
+from reckon.devices.cpu.intrinsics import PANEL, operand_bits
+from reckon.devices.cpu.isa import Isa, operand_dtype
+from reckon.devices.cpu.kernels import Attention, Operands, attend, from_bf16, gate, multiply, rms_norm, rotate, to_bf16
 from reckon.devices.cpu.layout import KV, Packed, Shape, padded
 from reckon.devices.cpu.sampling import Choice, pick
 from reckon.devices.cpu.team import Shared, meet, tickets
@@ -29,17 +29,17 @@ class Work(NamedTuple):
     """Buffers of a step, for up to T rows and R sampled rows. N' is N rounded up to PANEL."""
 
     hidden: NDArray[np.float32]  # [T, H']: the residual stream
-    normed: NDArray[np.uint16]  # [T, H] bf16
+    normed: Operands  # [T, H] bf16
     qkv: NDArray[np.float32]  # [T, N']
-    queries: NDArray[np.uint16]  # [kv_heads, T, heads / kv_heads * D] bf16, rotated
-    keys: NDArray[np.uint16]  # [threads, D]: one rotated key
-    attended: NDArray[np.uint16]  # [T, heads * D] bf16
+    queries: Operands  # [kv_heads, T, heads / kv_heads * D] bf16, rotated
+    keys: Operands  # [threads, D]: one rotated key
+    attended: Operands  # [T, heads * D] bf16
     gates: NDArray[np.float32]  # [threads, 2 * ROW_BLOCK, PANEL]
-    active: NDArray[np.uint16]  # [T, I'] bf16: after SwiGLU
-    last: NDArray[np.uint16]  # [R, H] bf16
+    active: Operands  # [T, I'] bf16: after SwiGLU
+    last: Operands  # [R, H] bf16
     logits: NDArray[np.float32]  # [R, V']
     scores: NDArray[np.float32]  # [threads, items, PANEL]; this and the next four: Attention per thread
-    weights: NDArray[np.uint16]
+    weights: Operands
     sums: NDArray[np.float32]
     best: NDArray[np.float32]
     total: NDArray[np.float32]
@@ -57,24 +57,25 @@ class Rows(NamedTuple):
     sampled: NDArray[np.int32]  # [R]
 
 
-def make_work(shape: Shape, rows: int, sampled: int, threads: int) -> Work:
+def make_work(isa: Isa, shape: Shape, rows: int, sampled: int, threads: int) -> Work:
     """Buffers for at most ``rows`` rows, ``sampled`` of them sampled."""
     group = shape.heads // shape.kv_heads
     items, width = max(GROUP_ITEMS, group), padded(shape.head_dim)
+    operands = operand_dtype(isa)
     queries, keys = shape.heads * shape.head_dim, shape.kv_heads * shape.head_dim
     return Work(
         hidden=np.zeros((rows, padded(shape.hidden)), np.float32),
-        normed=np.zeros((rows, shape.hidden), np.uint16),
+        normed=np.zeros((rows, shape.hidden), operands),
         qkv=np.zeros((rows, padded(queries + 2 * keys)), np.float32),
-        queries=np.zeros((shape.kv_heads, rows, group * shape.head_dim), np.uint16),
-        keys=np.zeros((threads, shape.head_dim), np.uint16),
-        attended=np.zeros((rows, queries), np.uint16),
+        queries=np.zeros((shape.kv_heads, rows, group * shape.head_dim), operands),
+        keys=np.zeros((threads, shape.head_dim), operands),
+        attended=np.zeros((rows, queries), operands),
         gates=np.zeros((threads, 2 * ROW_BLOCK, PANEL), np.float32),
-        active=np.zeros((rows, padded(shape.intermediate)), np.uint16),
-        last=np.zeros((sampled, shape.hidden), np.uint16),
+        active=np.zeros((rows, padded(shape.intermediate)), operands),
+        last=np.zeros((sampled, shape.hidden), operands),
         logits=np.zeros((sampled, padded(shape.vocab)), np.float32),
         scores=np.zeros((threads, items, PANEL), np.float32),
-        weights=np.zeros((threads, items, PANEL), np.uint16),
+        weights=np.zeros((threads, items, PANEL), operands),
         sums=np.zeros((threads, items, width), np.float32),
         best=np.zeros((threads, items), np.float32),
         total=np.zeros((threads, items), np.float32),
@@ -122,23 +123,25 @@ def _product(isa: Isa, shared: Shared, phase: int, panels, x, out, rows: int) ->
 
 
 @kernel()
-def _norm_attention(shared: Shared, phase: int, layer: int, shape: Shape, weights: Packed, work: Work, count: int) -> None:
+def _norm_attention(
+    isa: Isa, shared: Shared, phase: int, layer: int, shape: Shape, weights: Packed, work: Work, count: int
+) -> None:
     """Norm before attention; the row of queries, keys and values starts as its bias."""
     for row in tickets(shared, phase, count):
-        rms_norm(work.hidden[row, : shape.hidden], weights.attention_norm[layer], shape.eps, work.normed[row])
+        rms_norm(isa, work.hidden[row, : shape.hidden], weights.attention_norm[layer], shape.eps, work.normed[row])
         for i in range(work.qkv.shape[1]):
             work.qkv[row, i] = weights.qkv_bias[layer, i]
 
 
 @kernel()
-def _norm_mlp(shared: Shared, phase: int, layer: int, shape: Shape, weights: Packed, work: Work, count: int) -> None:
+def _norm_mlp(isa: Isa, shared: Shared, phase: int, layer: int, shape: Shape, weights: Packed, work: Work, count: int) -> None:
     for row in tickets(shared, phase, count):
-        rms_norm(work.hidden[row, : shape.hidden], weights.mlp_norm[layer], shape.eps, work.normed[row])
+        rms_norm(isa, work.hidden[row, : shape.hidden], weights.mlp_norm[layer], shape.eps, work.normed[row])
 
 
 @kernel()
 def _rotate_and_store(
-    rank: int, shared: Shared, phase: int, layer: int, shape: Shape, weights: Packed, kv: KV, work: Work, rows: Rows
+    isa: Isa, rank: int, shared: Shared, phase: int, layer: int, shape: Shape, weights: Packed, kv: KV, work: Work, rows: Rows
 ) -> None:
     """Queries and keys get their positions; keys and values go to their place in the row's block."""
     size, group = shape.head_dim, shape.heads // shape.kv_heads
@@ -149,14 +152,14 @@ def _rotate_and_store(
         block, slot = rows.tables[rows.sequences[row], position // PANEL], position % PANEL
         for head in range(shape.heads):
             at = head % group * size
-            rotate(qkv[head * size : (head + 1) * size], cosine, sine, work.queries[head // group, row, at : at + size])
+            rotate(isa, qkv[head * size : (head + 1) * size], cosine, sine, work.queries[head // group, row, at : at + size])
         for head in range(shape.kv_heads):
             at = (shape.heads + head) * size
-            rotate(qkv[at : at + size], cosine, sine, key)
+            rotate(isa, qkv[at : at + size], cosine, sine, key)
             keys, values = kv.keys[block, layer, head], kv.values[block, layer, head]
             at += shape.kv_heads * size
             for i in range(size):
-                keys[(i // 2 * PANEL + slot) * 2 + i % 2] = key[i]
+                keys[(i // 2 * PANEL + slot) * 2 + i % 2] = operand_bits(isa, key[i])
                 values[((i // PANEL * (PANEL // 2) + slot // 2) * PANEL + i % PANEL) * 2 + slot % 2] = to_bf16(qkv[at + i])
 
 
@@ -192,13 +195,13 @@ def _gate_up(isa: Isa, rank: int, shared: Shared, phase: int, panels, work: Work
             multiply(isa, weights, 0, x, first * x.shape[1], x.shape[1], room, at, PANEL, pairs, rows)
         for row in range(rows):
             out = work.active[first + row, panel * PANEL : (panel + 1) * PANEL]
-            gate(room[row], room[ROW_BLOCK + row], out)
+            gate(isa, room[row], room[ROW_BLOCK + row], out)
 
 
 @kernel()
-def _norm_sampled(shared: Shared, phase: int, shape: Shape, weights: Packed, work: Work, rows: Rows) -> None:
+def _norm_sampled(isa: Isa, shared: Shared, phase: int, shape: Shape, weights: Packed, work: Work, rows: Rows) -> None:
     for ticket in tickets(shared, phase, rows.sampled.size):
-        rms_norm(work.hidden[rows.sampled[ticket], : shape.hidden], weights.last_norm, shape.eps, work.last[ticket])
+        rms_norm(isa, work.hidden[rows.sampled[ticket], : shape.hidden], weights.last_norm, shape.eps, work.last[ticket])
         work.logits[ticket] = 0
 
 
@@ -231,24 +234,24 @@ def step(
     meet(shared, threads)
     for layer in range(shape.layers):
         phase = 2 + PHASES_PER_LAYER * layer
-        _norm_attention(shared, phase, layer, shape, weights, work, count)
+        _norm_attention(isa, shared, phase, layer, shape, weights, work, count)
         meet(shared, threads)
         _product(isa, shared, phase + 1, weights.qkv[layer], work.normed, work.qkv, count)
         meet(shared, threads)
-        _rotate_and_store(rank, shared, phase + 2, layer, shape, weights, kv, work, rows)
+        _rotate_and_store(isa, rank, shared, phase + 2, layer, shape, weights, kv, work, rows)
         meet(shared, threads)
         _attend(isa, rank, shared, phase + 3, layer, shape, kv, work, rows)
         meet(shared, threads)
         _product(isa, shared, phase + 4, weights.out[layer], work.attended, work.hidden, count)
         meet(shared, threads)
-        _norm_mlp(shared, phase + 5, layer, shape, weights, work, count)
+        _norm_mlp(isa, shared, phase + 5, layer, shape, weights, work, count)
         meet(shared, threads)
         _gate_up(isa, rank, shared, phase + 6, weights.gate_up[layer], work, count)
         meet(shared, threads)
         _product(isa, shared, phase + 7, weights.down[layer], work.active, work.hidden, count)
         meet(shared, threads)
     last = 2 + PHASES_PER_LAYER * shape.layers
-    _norm_sampled(shared, last, shape, weights, work, rows)
+    _norm_sampled(isa, shared, last, shape, weights, work, rows)
     meet(shared, threads)
     _product(isa, shared, last + 1, weights.head, work.last, work.logits, rows.sampled.size)
     meet(shared, threads)
