@@ -3,6 +3,7 @@
 Every bench writes one with ``--json``; docs/measurements.md is made of such files. Knows no bench.
 """
 
+import itertools
 import json
 import os
 import platform
@@ -45,7 +46,7 @@ def write(path: Path, content: Mapping[str, Any]) -> None:
 
 
 def machine() -> dict[str, Any]:
-    """``cores`` are those that this process may use; ``memory_gb`` is the machine's; ``governor`` None where none can be read."""
+    """``cores`` are those that this process may use, ``memory_gb`` is the machine's; ``governor`` may be None."""
     return {
         "cpu": _cpu_model(),
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
@@ -69,7 +70,7 @@ def versions(libraries: Sequence[str] = LIBRARIES) -> dict[str, str]:
 def command(argv: Sequence[str]) -> str:
     """The line as it was typed, without the directory of the program and without secrets."""
     shown = [Path(argv[0]).name] if argv else []
-    for before, word in zip(argv, argv[1:], strict=False):
+    for before, word in itertools.pairwise(argv):
         flag, divider, _ = word.partition("=")
         shown.append("…" if before in SECRETS else f"{flag}=…" if divider and flag in SECRETS else word)
     return " ".join(shown)
