@@ -13,7 +13,7 @@ from reckon.bench.api import TOKENS, Bench, Effort, Served, server
 from reckon.errors import BadSetting
 
 MOCKED = [sys.executable, "-m", "reckon.cli.mocked"]
-SMALL = Effort(alone=4, crowd=2, each=2, full=3, steady=0.2, spare=0.3, arrivals=100)
+SMALL = Effort(alone=4, crowd=2, each=2, full=3, steady=0.5, spare=1.0, arrivals=100)
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +49,7 @@ def test_more_streams_than_files(reckon: Type) -> None:
 
 
 def test_the_tables_and_the_record(reckon: Type, tmp_path: Path) -> None:
-    few = ("--streams", "8", "--queued", "20", "--requests", "50", "--seconds", "0.2")
+    few = ("--streams", "8", "--queued", "20", "--requests", "50", "--seconds", "1")
     result = reckon("bench", "api", *few, "--json", str(tmp_path / "api.json"))
     assert result.exit_code == 0, result.output
     numbers = json.loads((tmp_path / "api.json").read_text())["numbers"]

@@ -5,6 +5,7 @@ Whatever a request takes beyond the engine's own time is the API's: keys, ledger
 
 import asyncio
 import contextlib
+import random
 import socket
 import subprocess
 import tempfile
@@ -145,13 +146,18 @@ class Bench:
         return Added(what, Spread.of(first), Spread.of(whole), len(replies) / seconds, cpu, seen.blocked)
 
     async def _clients(self, model: str, clients: int, each: int, tokens: int) -> dict[int, Reply]:
-        """By seed. Each client asks again when it has its answer."""
+        """By seed. Each client asks again when it has its answer, after a pause of at most the engine's time for one.
+
+        Without the pause all would come at the same step of the engine, for ever, and wait for each other.
+        """
         replies: dict[int, Reply] = {}
+        pauses = random.Random(0)
 
         async def client() -> None:
             connection = await Connection.open(self._url)
             for _ in range(each):
                 seed = next(self._seeds)
+                await asyncio.sleep(pauses.uniform(0, PACES[model] * tokens))
                 replies[seed] = await connection.post(CHAT, _body(model, seed, tokens), self._served.key)
             connection.close()
 
@@ -177,6 +183,10 @@ class Bench:
         complete = sum(not answer.error and answer.text == expected for answer in answers)
         user, system = running.user_seconds - arriving.user_seconds, running.system_seconds - arriving.system_seconds
         given, busy = running.tokens - arriving.tokens, (user + system) / seconds
+        if not given:
+            raise BadSetting(
+                f"seconds must be more for {crowd} streams than {steady:g}: they had ended before they were measured"
+            )
         blocked = (arriving.blocked, running.blocked, ending.blocked)
         collected = (arriving.collected, running.collected, ending.collected)
         rates = (given / seconds, user / given, system / given, busy)
@@ -189,7 +199,7 @@ class Bench:
         return reply
 
     async def _look(self) -> Seen:
-        async with httpx.AsyncClient(base_url=self._url) as client:
+        async with httpx.AsyncClient(base_url=self._url, verify=False) as client:
             answer = await client.get(PROBE, headers={"authorization": f"Bearer {self._served.key}"})
             return msgspec.json.decode(answer.content, type=Seen)
 
