@@ -185,7 +185,7 @@ class Bench:
         given, busy = running.tokens - arriving.tokens, (user + system) / seconds
         if not given:
             raise BadSetting(
-                f"seconds must be more for {crowd} streams than {steady:g}: they had ended before they were measured"
+                f"seconds must be more than {steady:g} for {crowd} streams: they had ended before"
             )
         blocked = (arriving.blocked, running.blocked, ending.blocked)
         collected = (arriving.collected, running.collected, ending.collected)
