@@ -184,9 +184,7 @@ class Bench:
         user, system = running.user_seconds - arriving.user_seconds, running.system_seconds - arriving.system_seconds
         given, busy = running.tokens - arriving.tokens, (user + system) / seconds
         if not given:
-            raise BadSetting(
-                f"seconds must be more than {steady:g} for {crowd} streams: they had ended before"
-            )
+            raise BadSetting(f"seconds must be more than {steady:g} for {crowd} streams: they had ended before")
         blocked = (arriving.blocked, running.blocked, ending.blocked)
         collected = (arriving.collected, running.collected, ending.collected)
         rates = (given / seconds, user / given, system / given, busy)
