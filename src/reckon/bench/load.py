@@ -61,7 +61,8 @@ def arrivals(rate: float, seed: int, *, seconds: float | None = None, requests: 
 
 def prompt(words: int, seed: int) -> str:
     """So many words, which no other seed has in this order: nothing of it is in a prefix cache."""
-    return " ".join(random.Random(seed).choices(WORDS, k=words))
+    # A text as the seed: of numbers, some that are far apart begin the same sequence.
+    return " ".join(random.Random(f"prompt {seed}").choices(WORDS, k=words))
 
 
 class Load:
