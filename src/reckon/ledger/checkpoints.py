@@ -11,15 +11,22 @@ log = logging.getLogger(__name__)
 
 EVERY = 250
 """Commits after which it is time: about a thousand pages."""
+LONG = 4000
+"""Pages of a log from which on writers are kept away for a moment: while they go on, it never begins anew, only grows."""
+BUSY_SECONDS = 10.0
 
 
 class Checkpoints:
-    """A passive checkpoint keeps nobody from reading or writing, and does what it can without waiting for them."""
+    """A passive checkpoint keeps nobody from reading or writing, and does what it can without waiting for them.
 
-    def __init__(self, path: str, every: int = EVERY) -> None:
+    Behind it, most of a long log is moved already, and little is left to do while writers wait.
+    """
+
+    def __init__(self, path: str, every: int = EVERY, long: int = LONG) -> None:
         self._every = every
+        self._long = long
         self._commits = 0
-        self._connection = sqlite3.connect(path, check_same_thread=False)
+        self._connection = sqlite3.connect(path, BUSY_SECONDS, check_same_thread=False)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="checkpoint")
 
     def committed(self) -> None:
@@ -34,6 +41,8 @@ class Checkpoints:
 
     def _work(self) -> None:
         try:
-            self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").close()
+            _, pages, _ = self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+            if pages > self._long:
+                self._connection.execute("PRAGMA wal_checkpoint(RESTART)").fetchone()
         except sqlite3.Error:
             log.warning("the ledger's log could not be moved into its file; the next try is %d commits on", self._every)

@@ -107,7 +107,7 @@ class Ledger:
         if self._closed or not _is_file(self._url):
             return await self.run(work, reads_only=reads_only)
         if self._here is None:
-            self._here = self._engine.connect()
+            self._here = self._engine.connect().execution_options(**{READS_ONLY: True})
             self._here.exec_driver_sql("PRAGMA busy_timeout=0")
             self._here.rollback()
         try:
