@@ -133,6 +133,9 @@ def _library(module: str, library: str) -> Iterator[str]:
     if library in CUDA_LIBRARIES:
         if not module.startswith("reckon.devices.cuda."):
             yield f"imports {library}, which only the cuda device may"
+    elif library == "matplotlib":
+        if module != "reckon.bench.plot":
+            yield "imports matplotlib, which only reckon.bench.plot may"
     elif here in ROOM_LIBRARIES and library not in ROOM_LIBRARIES[here]:
         yield f"imports {library}, which {here} does without"
 

@@ -68,14 +68,15 @@ def test_no_function_is_too_long_without_a_reason() -> None:
 
 def test_libraries_are_those_that_are_declared() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    declared, cuda = (
+    extras = project["optional-dependencies"]
+    declared, optional = (
         {re.split(r"[^\w-]", requirement)[0].replace("-", "_") for requirement in requirements}
-        for requirements in (project["dependencies"], project["optional-dependencies"]["cuda"])
+        for requirements in (project["dependencies"], extras["cuda"] + extras["plots"])
     )
     used = set().union(*(libraries(module, source) for module, source in SOURCES.items()))
     for library, bringer in BROUGHT_ALONG.items():
         assert any(re.match(rf"{library}\b", requirement) for requirement in importlib.metadata.requires(bringer) or [])
-    assert used - cuda - BROUGHT_ALONG.keys() == declared  # both ways: nothing is declared that is not used
+    assert used - optional - BROUGHT_ALONG.keys() == declared  # both ways: nothing is declared that is not used
 
 
 WEB = {"alembic", "httpx", "huggingface_hub", "jinja2", "sqlalchemy", "starlette", "tokenizers", "uvicorn"}
@@ -136,6 +137,7 @@ def test_what_a_process_does_not_load(module: str, absent: set[str]) -> None:
         ("reckon.link", "import numpy", "imports numpy, which link does without"),
         ("reckon.devices.cpu.step", "import torch", "imports torch, which only the cuda device may"),
         ("reckon.cli.serve", "def f():\n    import torch", "imports torch, which only the cuda device may"),
+        ("reckon.bench.serve", "from matplotlib.figure import Figure", "imports matplotlib, which only reckon.bench.plot may"),
     ],
 )
 def test_a_bad_import_is_caught(module: str, source: str, complaint: str) -> None:

@@ -1,5 +1,6 @@
 import asyncio
-import threading
+import sqlite3
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -86,15 +87,15 @@ async def test_cancelled_at_any_moment_the_books_are_right(make_desk: Any, strea
 
 @pytest.mark.parametrize("stream", [True, False])
 @pytest.mark.parametrize("blocked", ["reserve", "settle"])
-async def test_cancelled_while_the_ledger_writes(desk: Desk, stream: bool, blocked: str) -> None:
-    call, gate = Call(desk, chat_body(stream=stream)), threading.Event()
+async def test_cancelled_while_the_ledger_writes(desk: Desk, stream: bool, blocked: str, tmp_path: Path) -> None:
+    call, another = Call(desk, chat_body(stream=stream)), sqlite3.connect(tmp_path / "0" / "ledger.db", isolation_level=None)
     blocking: list[Any] = []
 
     def block(*_: Any) -> None:
-        blocking.append(asyncio.ensure_future(desk.ledger.run(lambda db: gate.wait())))
+        blocking.append(another.execute("BEGIN IMMEDIATE"))
 
     if blocked == "reserve":
-        # The key is looked up first; the reservation queues behind the gate.
+        # The key is looked up first; the reservation waits for the other process.
         desk.engine.on_prepare = block
     else:
         desk.engine.enqueue(*say("a"), block)
@@ -105,7 +106,8 @@ async def test_cancelled_while_the_ledger_writes(desk: Desk, stream: bool, block
     call.left.set()
     await asyncio.sleep(0.02)
     assert not task.done()
-    gate.set()
+    another.execute("COMMIT")
+    another.close()
     await task
     await check_books(desk, "abort" if blocked == "reserve" else "stop")
     assert desk.rows()[0].completion_tokens == (0 if blocked == "reserve" else 1)
@@ -151,11 +153,11 @@ class Flaky(Ledger):
 
     transactions = 0
 
-    async def run(self, work: Any, **options: Any) -> Any:
+    async def quick(self, work: Any, **options: Any) -> Any:
         self.transactions += 1
         if self.transactions == 3:
             raise OSError("disk")
-        return await super().run(work, **options)
+        return await super().quick(work, **options)
 
 
 async def test_a_settlement_that_fails_is_tried_again_and_told(make_desk: Any) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+import sqlite3
 import stat
 import subprocess
 import sys
@@ -21,7 +22,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 
 from reckon.errors import BadSetting
-from reckon.ledger.accounts import create_key, list_keys, revoke_key
+from reckon.ledger.accounts import create_key, find_key, list_keys, revoke_key
 from reckon.ledger.db import MIGRATIONS, Ledger
 from reckon.ledger.tables import metadata
 
@@ -322,3 +323,29 @@ def test_a_server_that_was_killed_has_no_claim(url: str, ledger: Ledger) -> None
             return
         time.sleep(0.05)
     raise AssertionError("still claimed")
+
+
+async def test_quick_work_on_any_database(ledger: Ledger) -> None:
+    _, secret = await ledger.quick(lambda db: create_key(db, "ann"))
+    found = await ledger.quick(lambda db: find_key(db, secret), reads_only=True)
+    assert found is not None and found.name == "ann"
+    with pytest.raises(ZeroDivisionError):
+        await ledger.quick(lambda db: (create_key(db, "ben"), 1 // 0))
+    assert [row.name for row in await ledger.run(list_keys)] == ["ann"], "what failed was rolled back, and it goes on"
+    await ledger.run(lambda db: revoke_key(db, "ann"))
+    assert await ledger.quick(lambda db: find_key(db, secret), reads_only=True) is None
+
+
+async def test_quick_work_does_not_hold_up_the_loop_while_another_writes(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db"
+    ledger, tool = Ledger(f"sqlite:///{path}"), sqlite3.connect(path, isolation_level=None)
+    tool.execute("BEGIN IMMEDIATE")
+    assert await ledger.quick(list_keys, reads_only=True) == [], "readers wait for nobody"
+    waiting = asyncio.ensure_future(ledger.quick(lambda db: create_key(db, "ann")))
+    await asyncio.sleep(0.05)
+    assert not waiting.done()
+    tool.execute("COMMIT")
+    tool.close()
+    await waiting
+    assert [row.name for row in await ledger.quick(list_keys, reads_only=True)] == ["ann"]
+    ledger.close()

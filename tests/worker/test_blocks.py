@@ -1,6 +1,7 @@
 """Blocks against a model of a few lines, and each promise alone."""
 
 from collections import Counter
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -8,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from reckon.devices.batch import BLOCK_SIZE
-from reckon.worker.blocks import Blocks
+from reckon.worker.blocks import Blocks, Chain
 
 COUNT = 9
 SALTS = ("a", "b")
@@ -49,7 +50,7 @@ class BlocksMachine(RuleBasedStateMachine):
             if prefix not in self.index:
                 break
             known.append(self.index[prefix])
-        found = self.blocks.find(tokens, salt)
+        found = self.blocks.find(tokens, Chain(salt))
         assert found == known
         self.kept = [block for block in self.kept if block not in found]
         needed = -(-len(tokens) // BLOCK_SIZE) - len(found)
@@ -74,7 +75,7 @@ class BlocksMachine(RuleBasedStateMachine):
     def compute(self, data: st.DataObject) -> None:
         salt, tokens, table = data.draw(st.sampled_from(self.tables))
         computed = tokens[: data.draw(st.integers(0, len(tokens)))]
-        self.blocks.remember(computed, table, salt)
+        self.blocks.remember(tokens, len(computed), table, Chain(salt))
         for block, known in zip(table, prefixes(computed, salt), strict=False):
             if known not in self.index and block not in self.index.values():
                 self.index[known] = block
@@ -105,39 +106,39 @@ TestBlocks.settings = settings(max_examples=60, stateful_step_count=30, deadline
 def computed(blocks: Blocks, tokens: list[int], salt: str = "a") -> list[int]:
     """A table of a text that was computed."""
     table = blocks.take(-(-len(tokens) // BLOCK_SIZE))
-    blocks.remember(tokens, table, salt)
+    blocks.remember(tokens, len(tokens), table, Chain(salt))
     return table
 
 
 def test_another_tenant_finds_nothing() -> None:
     blocks = Blocks(COUNT)
     table = computed(blocks, text(2), "a")
-    assert blocks.find(text(2), "b") == []
-    assert blocks.find(text(2), "") == []
-    assert blocks.find(text(2), "a") == table[:2]
+    assert blocks.find(text(2), Chain("b")) == []
+    assert blocks.find(text(2), Chain("")) == []
+    assert blocks.find(text(2), Chain("a")) == table[:2]
 
 
 @pytest.mark.parametrize(("asked", "found"), [(text(2, part=0), 1), (text(2), 2), (text(2, part=BLOCK_SIZE - 1), 2), ([0], 0)])
 def test_the_last_token_is_never_found(asked: list[int], found: int) -> None:
     blocks = Blocks(COUNT)
     table = computed(blocks, text(2, part=0))
-    assert blocks.find(asked, "a") == table[:found]
+    assert blocks.find(asked, Chain("a")) == table[:found]
 
 
 def test_a_difference_at_the_start_hides_all_that_follows() -> None:
     blocks = Blocks(COUNT)
     computed(blocks, text(3))
-    assert blocks.find(text(3, first=5), "a") == []
+    assert blocks.find(text(3, first=5), Chain("a")) == []
     changed = text(3)
     changed[BLOCK_SIZE] += 1
-    assert len(blocks.find(changed, "a")) == 1
+    assert len(blocks.find(changed, Chain("a"))) == 1
 
 
 def test_what_is_not_computed_is_not_found() -> None:
     blocks = Blocks(COUNT)
     table = blocks.take(3)
-    blocks.remember(text(3)[: 2 * BLOCK_SIZE - 1], table, "a")
-    assert blocks.find(text(3), "a") == table[:1]
+    blocks.remember(text(3), 2 * BLOCK_SIZE - 1, table, Chain("a"))
+    assert blocks.find(text(3), Chain("a")) == table[:1]
 
 
 def test_the_oldest_goes_first_and_the_end_of_a_prefix_before_its_beginning() -> None:
@@ -146,7 +147,7 @@ def test_the_oldest_goes_first_and_the_end_of_a_prefix_before_its_beginning() ->
     blocks.release(old)
     blocks.release(new)
     assert [blocks.take(1)[0] for _ in range(4)] == [old[1], old[0], new[1], new[0]]
-    assert blocks.find(text(2, 0), "a") == blocks.find(text(2, 1), "a") == []
+    assert blocks.find(text(2, 0), Chain("a")) == blocks.find(text(2, 1), Chain("a")) == []
 
 
 def test_use_makes_young() -> None:
@@ -154,7 +155,7 @@ def test_use_makes_young() -> None:
     first, second = computed(blocks, text(1, 0, part=0)), computed(blocks, text(1, 1, part=0))
     blocks.release(first)
     blocks.release(second)
-    blocks.release(blocks.find(text(1, 0), "a"))
+    blocks.release(blocks.find(text(1, 0), Chain("a")))
     assert blocks.take(1) == second
 
 
@@ -163,13 +164,13 @@ def test_empty_blocks_are_taken_before_a_known_one() -> None:
     known = computed(blocks, text(1, part=0))
     blocks.release(known)
     assert not set(known).intersection(blocks.take(2))
-    assert blocks.find(text(1), "a") == known
+    assert blocks.find(text(1), Chain("a")) == known
 
 
 def test_a_shared_block_stays_until_the_last_lets_go() -> None:
     blocks = Blocks(1)
     table = computed(blocks, text(1, part=0))
-    again = blocks.find(text(1), "a")
+    again = blocks.find(text(1), Chain("a"))
     blocks.release(table)
     assert (again, blocks.free) == (table, 0)
     blocks.release(again)
@@ -179,7 +180,7 @@ def test_a_shared_block_stays_until_the_last_lets_go() -> None:
 def test_the_same_content_in_two_places_is_known_in_the_first() -> None:
     blocks = Blocks(2)
     first, second = computed(blocks, text(1, part=0)), computed(blocks, text(1, part=0))
-    assert blocks.find(text(1), "a") == first
+    assert blocks.find(text(1), Chain("a")) == first
     blocks.release(second)
     blocks.check([first, first])
 
@@ -227,3 +228,28 @@ def test_check_sees_an_index_that_lies() -> None:
     blocks._by_hash.clear()
     with pytest.raises(RuntimeError, match="index does not match"):
         blocks.check([table])
+
+
+class Read(list[int]):
+    """Tokens that count how many blocks of them were looked at."""
+
+    looked = 0
+
+    def __getitem__(self, place: Any) -> Any:
+        self.looked += 1
+        return super().__getitem__(place)
+
+
+def test_a_block_is_hashed_once_however_often_it_is_asked_for() -> None:
+    chain, tokens = Chain("a"), Read(text(2))
+    first = list(chain.hashes(tokens, len(tokens)))
+    tokens += text(1, first=9)
+    assert list(chain.hashes(tokens, len(tokens))) == list(Chain("a").hashes(list(tokens), len(tokens)))
+    assert list(chain.hashes(tokens, len(tokens)))[:2] == first
+    assert (len(first), tokens.looked) == (2, 3)
+
+
+def test_no_block_is_hashed_that_nobody_asks_for() -> None:
+    blocks, tokens = Blocks(COUNT), Read(text(5))
+    assert blocks.find(tokens, Chain("a")) == []
+    assert tokens.looked == 1

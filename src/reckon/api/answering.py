@@ -100,7 +100,7 @@ class Answer:
                 if not out.started:
                     raise
                 await out.write(self.dialect.failure(http.translated(error, scope)))
-            await out.write(self.dialect.end)
+            await out.write(self.dialect.end, last=True)
 
     def _headers(self) -> dict[str, str]:
         headers = {"x-reckon-seed": str(self.asked.job.sampling.seed)}

@@ -3,7 +3,6 @@
 That is: an id on every answer, a limit on bodies, every error in OpenAI's envelope. Knows no chat; the CLI serves it.
 """
 
-import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -24,6 +23,7 @@ from reckon.api.messages import Messages
 from reckon.api.metrics import Metrics
 from reckon.api.models import Model, ModelList, Models
 from reckon.api.ops import HealthBody, KeyUsage, Ops
+from reckon.api.patience import Patience
 from reckon.api.spec import CHAT, MESSAGES, TEXT, About, ModelSchema
 from reckon.config import Config
 from reckon.engines.pool import Pool
@@ -142,7 +142,10 @@ class App:
             await self._router(scope, receive, send)
             return
         http.stamp(scope)
-        answer = _Answer(scope, send, self._metrics, self._stuck_seconds)
+        async with Patience(self._stuck_seconds) as patience:
+            await self._answer(scope, receive, _Answer(scope, send, self._metrics, patience))
+
+    async def _answer(self, scope: Scope, receive: Receive, answer: "_Answer") -> None:
         try:
             await self._router(scope, self._limited(scope, receive), answer.send)
         except ClientDisconnect:
@@ -202,12 +205,12 @@ class _Door:
 class _Answer:
     """What goes out: carries the request's id, and is counted by its status. Nobody waits for ever until it is taken."""
 
-    def __init__(self, scope: Scope, send: Send, metrics: Metrics, stuck_seconds: float) -> None:
+    def __init__(self, scope: Scope, send: Send, metrics: Metrics, patience: Patience) -> None:
         self.started = False
         self._scope = scope
         self._send = send
         self._metrics = metrics
-        self._stuck_seconds = stuck_seconds
+        self._patience = patience
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
@@ -215,8 +218,8 @@ class _Answer:
             MutableHeaders(scope=message)["x-request-id"] = http.request_id(self._scope)
             path = self._scope.get("reckon.path", UNROUTED)
             self._metrics.requests.labels(path, str(message["status"])).inc()
+        self._patience.begin()
         try:
-            async with asyncio.timeout(self._stuck_seconds):
-                await self._send(message)
-        except TimeoutError:
-            raise ClientDisconnect from None
+            await self._send(message)
+        finally:
+            self._patience.end()

@@ -96,9 +96,9 @@ class Exchange:
         now, model = time.monotonic(), self._prepared.job.model
         if self._first is None:
             self._first = now
-            self._metrics.first_token.labels(model).observe(now - self._arrived)
+            self._metrics.first_token.observe(model, now - self._arrived)
         if event.choice in self._last:
-            self._metrics.inter_token.labels(model).observe(now - self._last[event.choice])
+            self._metrics.inter_token.observe(model, now - self._last[event.choice])
         self._last[event.choice] = now
 
     async def _reserve(self) -> None:
@@ -114,14 +114,16 @@ class Exchange:
             seed=job.sampling.seed,
             stream=self._stream,
         )
-        await self._ledger.run(lambda db: reserve(db, reservation, self._account.limit_nano))
+        await self._ledger.quick(lambda db: reserve(db, reservation, self._account.limit_nano))
         self._row_open = True
 
     async def _settle(self, usage: Usage, outcome: str) -> int:
         first_ms = None if self._first is None else (self._first - self._arrived) * 1000
         total_ms = (time.monotonic() - self._arrived) * 1000
         job = self._prepared.job
-        cost = await self._ledger.run(lambda db: settle(db, job.id, usage, outcome, first_token_ms=first_ms, total_ms=total_ms))
+        cost = await self._ledger.quick(
+            lambda db: settle(db, job.id, usage, outcome, first_token_ms=first_ms, total_ms=total_ms)
+        )
         self._row_open = False
         self._metrics.settled(job.model, usage, outcome)
         return cost

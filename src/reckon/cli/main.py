@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable
 from contextlib import closing
 from decimal import Decimal, InvalidOperation
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
@@ -17,6 +18,7 @@ from reckon.errors import ReckonError
 Command = TypeVar("Command", bound=Callable[..., Any])
 Result = TypeVar("Result")
 DEFAULT_MODEL = "reckon/abacus"
+WRITTEN = click.Path(dir_okay=False, writable=True, path_type=Path)
 
 
 def settings(*names: str) -> Callable[[Command], Command]:
@@ -63,6 +65,17 @@ def _sizes(context: click.Context, parameter: click.Parameter, value: str) -> li
     if min(sizes) < 1:
         raise click.BadParameter(f"{value!r} must be numbers of at least 1, divided by commas")
     return sizes
+
+
+def _rates(context: click.Context, parameter: click.Parameter, value: str) -> list[float]:
+    """Requests per second, divided by commas."""
+    try:
+        rates = [float(rate) for rate in value.split(",")]
+        if not all(0 < rate < 1e6 for rate in rates):
+            raise ValueError
+    except ValueError:
+        raise click.BadParameter(f"{value!r} must be numbers over 0 and under a million, divided by commas") from None
+    return rates
 
 
 def _in_ledger(config: Config, work: Callable[[Any], Result], *, reads_only: bool = False) -> Result:
@@ -234,6 +247,44 @@ def bench_engine(config: Config, model: str, batches: list[int], prompt: int, to
     from reckon.bench.engine import measure
 
     measure(config, model, batches, prompt, tokens)
+
+
+@bench.command("serve")
+@click.option("--url", default=None, help="Base URL of any OpenAI-compatible server; default is the one on this machine.")
+@click.option("--key", envvar="RECKON_KEY", default=None, help="API key; without one, a key for this run is made.")
+@click.option("--model", default=DEFAULT_MODEL, help="Model id.", show_default=True)
+@click.option("--rate", "rates", default="1,2,4", callback=_rates, help="Requests per second, one run each.", show_default=True)
+@click.option("--prompt", default=256, type=click.IntRange(min=1), help="Prompt tokens of each.", show_default=True)
+@click.option("--tokens", default=128, type=click.IntRange(min=1), help="Answer tokens of each.", show_default=True)
+@click.option("--seconds", type=click.FloatRange(min=0, min_open=True), help="How long requests arrive at each rate.")
+@click.option("--requests", type=click.IntRange(min=1), help="How many arrive; 30 seconds' worth if neither is given.")
+@click.option("--seed", default=0, type=click.IntRange(min=0), help="Of arrivals and prompts.", show_default=True)
+@click.option("--ttft-bound", type=click.FloatRange(min=0), metavar="MS", help="Good answers begin within so many ms.")
+@click.option("--itl-bound", type=click.FloatRange(min=0), metavar="MS", help="Good answers take at most so many ms a token.")
+@click.option("--timeout", default=600.0, type=click.FloatRange(min=1), help="Seconds for one request.", show_default=True)
+@click.option("--json", "record", type=WRITTEN, help="Write the record of the measurement here.")
+@click.option("--plot", type=WRITTEN, help="Draw the distributions into this PNG; needs the extra 'plots'.")
+@settings("host", "port", "home", "database", "token")
+def bench_serve(config: Config, **options: Any) -> None:
+    """A running server under an open-loop load: Poisson arrivals that do not wait for late answers."""
+    from reckon.cli.load import offer
+
+    offer(config, **options)
+
+
+@bench.command("api")
+@click.option("--streams", default=2000, type=click.IntRange(min=1), help="Streams at the same time.", show_default=True)
+@click.option(
+    "--queued", default=10_000, type=click.IntRange(min=1), help="Answers that wait in the scheduler.", show_default=True
+)
+@click.option("--requests", default=1000, type=click.IntRange(min=1), help="Requests of one client.", show_default=True)
+@click.option("--seconds", default=2.0, type=click.FloatRange(min=0.1), help="With all streams at once.", show_default=True)
+@click.option("--json", "record", type=WRITTEN, help="Write the record of the measurement here.")
+def bench_api(streams: int, queued: int, requests: int, seconds: float, record: Path | None) -> None:
+    """What the API adds to the engine's time, over an engine that computes nothing; and the scheduler with a long queue."""
+    from reckon.cli.overhead import overhead
+
+    overhead(streams, queued, requests, seconds, record)
 
 
 @main.command("eval")

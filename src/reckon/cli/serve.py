@@ -4,21 +4,24 @@ The one place that puts config, catalogue, engines, ledger and API together.
 """
 
 import asyncio
+import gc
 import json
 import logging
+import resource
 import shlex
 import signal
 import socket
 import time
-from collections.abc import Awaitable, Callable, Generator, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, TypeVar
 
 import uvicorn
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
-from reckon.api.app import create_app
+from reckon.api.app import Entry, create_app
 from reckon.catalog.source import Source, resolve
 from reckon.cli.client import EVERYWHERE, url_of
 from reckon.cli.link import LINK_MINUTES, sign_in_link
@@ -34,6 +37,8 @@ from reckon.link import Loading
 from reckon.pages.frames import refused
 from reckon.pages.site import entries
 
+T = TypeVar("T")
+
 PHASES = {
     "device": "starting the device for",
     "weights": "loading the weights of",
@@ -48,8 +53,9 @@ def serve(config: Config, models: Sequence[str]) -> int:
     logging.basicConfig(level=config.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     # Names of models and directories are printed as they are: "[red]" or ":key:" in one is text.
     console = Console(markup=False, emoji=False, highlight=False, soft_wrap=True)
-    with _listen(config) as sock:
-        return asyncio.run(_serve(config, models, sock, console))
+    more_files(0)  # every stream is one
+    with listen(config) as sock:
+        return run(_serve(config, models, sock, console))
 
 
 async def _serve(config: Config, models: Sequence[str], sock: socket.socket, console: Console) -> int:
@@ -61,7 +67,7 @@ async def _serve(config: Config, models: Sequence[str], sock: socket.socket, con
         await ledger.run(recover)
         pool = await _start_engines(config, sources, console)
         try:
-            await _answer(config, pool, ledger, sock, lambda: _greet(config, sources, ledger, sock, console, begin))
+            await answer(config, pool, ledger, sock, lambda: _greet(config, sources, ledger, sock, console, begin))
         finally:
             await pool.close()
     finally:
@@ -108,13 +114,18 @@ def _bar(progress: Progress, model: str) -> Watch:
     return watch
 
 
-async def _answer(
-    config: Config, pool: Pool, ledger: Ledger, sock: socket.socket, greet: Callable[[], Awaitable[None]]
+async def answer(
+    config: Config,
+    pool: Pool,
+    ledger: Ledger,
+    sock: socket.socket,
+    greet: Callable[[], Awaitable[None]],
+    extra: Sequence[Entry] = (),
 ) -> None:
     """Run uvicorn on our socket. Ctrl-C lets running answers finish, for as long as ``drain_seconds`` says."""
     server = _Server(
         uvicorn.Config(
-            create_app(config, pool, ledger, entries(config, pool, ledger), refused),
+            create_app(config, pool, ledger, [*entries(config, pool, ledger), *extra], refused),
             log_config=None,
             access_log=False,
             lifespan="off",
@@ -127,6 +138,9 @@ async def _answer(
     task = asyncio.create_task(server.serve(sockets=[sock]))
     while not server.started and not task.done():
         await asyncio.sleep(0.005)
+    # What is there by now stays: a full collection that goes through all of the start takes 0.1 s or more.
+    gc.collect()
+    gc.freeze()
     if server.started:
         await greet()
     await task
@@ -184,11 +198,12 @@ def curl(url: str, key: str | None, model: str) -> str:
   -d {shlex.quote(body)}"""
 
 
-def _listen(config: Config) -> socket.socket:
+def listen(config: Config) -> socket.socket:
     """Take the address before anything is loaded: a port in use should not cost a minute of loading."""
     try:
         family = socket.getaddrinfo(config.host, config.port, type=socket.SOCK_STREAM)[0][0]
-        sock = socket.socket(family, socket.SOCK_STREAM)
+        # With the protocol's name asyncio turns Nagle's algorithm off; without it, a frame waits for the ACK of the one before.
+        sock = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     except (OSError, UnicodeError) as error:
         raise _unusable(config, error) from None
     try:
@@ -203,3 +218,18 @@ def _listen(config: Config) -> socket.socket:
 
 def _unusable(config: Config, error: OSError | UnicodeError) -> BadSetting:
     return BadSetting(f"cannot listen on {config.host} port {config.port}: {getattr(error, 'strerror', None) or error}")
+
+
+def run(main: Coroutine[Any, Any, T]) -> T:
+    """On uvicorn's choice of event loop, which is uvloop where there is one."""
+    with asyncio.Runner(loop_factory=uvicorn.Config("", loop="auto", log_config=None).get_loop_factory()) as runner:
+        return runner.run(main)
+
+
+def more_files(needed: int) -> None:
+    """Raise this process's limit of open files to what the system allows. Raises BadSetting where that is not ``needed``."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    if needed > hard:
+        raise BadSetting(f"{needed} open files are needed and the system allows {hard}; see `ulimit -Hn`")

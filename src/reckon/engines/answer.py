@@ -6,6 +6,7 @@ Knows text and the link's messages; which worker they come from and whether it i
 import asyncio
 import hashlib
 import itertools
+from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 
 import msgspec
@@ -29,6 +30,10 @@ class Gone(msgspec.Struct, frozen=True):
 
 
 Message = Tokens | Done | Failed | Gone
+
+SLICE = 64
+"""Messages that are handed to runs before others get their turn. Each wakes a task that reads, frames and writes: a step of
+thousands of answers in one go would hold up everything else for all of them."""
 
 
 class Choice:
@@ -123,7 +128,8 @@ class NativeRun:
     def __init__(self, choices: list[Choice], abort: Callable[[Abort], None]) -> None:
         self._choices = {choice.submit.request: choice for choice in choices}
         self._abort = abort
-        self._messages: asyncio.Queue[Message] = asyncio.Queue()
+        self._messages: deque[Message] = deque()
+        self._reader: asyncio.Future[None] | None = None  # done when there is something to read
         self._all_ended = asyncio.Event()
 
     def deliver(self, choice: Choice, message: Message) -> None:
@@ -136,12 +142,17 @@ class NativeRun:
             choice.ended = message
             if all(other.ended is not None for other in self._choices.values()):
                 self._all_ended.set()
-        self._messages.put_nowait(message)
+        self._messages.append(message)
+        if self._reader is not None and not self._reader.done():
+            self._reader.set_result(None)
 
     async def __aiter__(self) -> AsyncIterator[Event]:
         left = len(self._choices)
         while left:
-            message = await self._messages.get()
+            if not self._messages:
+                self._reader = asyncio.get_running_loop().create_future()
+                await self._reader
+            message = self._messages.popleft()
             choice = self._choices[message.request]
             if isinstance(message, Failed):
                 raise choice.error(message)

@@ -18,7 +18,7 @@ import msgspec
 from reckon.catalog.card import Card
 from reckon.catalog.generation import sampling_defaults
 from reckon.config import Config
-from reckon.engines.answer import Choice, Gone, Message, NativeRun
+from reckon.engines.answer import SLICE, Choice, Gone, Message, NativeRun
 from reckon.engines.base import Health, Prepared
 from reckon.engines.child import Child, ChildDied, Watch
 from reckon.engines.grammars import Grammars
@@ -248,7 +248,9 @@ class NativeEngine:
         watchdog = asyncio.create_task(self._watch_stalls(child))
         try:
             while True:
-                for message in await child.link.receive():
+                for number, message in enumerate(await child.link.receive(), 1):
+                    if number % SLICE == 0:
+                        await asyncio.sleep(0)
                     if isinstance(message, Stepped):
                         self._pulse, self._pulse_time = message, time.monotonic()
                         self._counters = _sum(self._counted_before, message.counters)

@@ -18,9 +18,10 @@ from alembic import command
 from alembic.config import Config
 from alembic.util import CommandError
 from sqlalchemy import Connection, Engine, event, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 
 from reckon.errors import BadSetting
+from reckon.ledger.checkpoints import Checkpoints
 
 T = TypeVar("T")
 
@@ -35,7 +36,13 @@ DRIVERS = {
 BUSY_SECONDS = 10
 """How long a SQLite transaction waits for another process to finish its own."""
 # synchronous=NORMAL: the last commits survive kill -9, but not always a power cut; the file stays sound either way.
-PRAGMAS = ("PRAGMA journal_mode=WAL", "PRAGMA synchronous=NORMAL", "PRAGMA foreign_keys=ON")
+# Checkpoints are made beside the commits, not in them (``checkpoints.py``).
+PRAGMAS = (
+    "PRAGMA journal_mode=WAL",
+    "PRAGMA synchronous=NORMAL",
+    "PRAGMA foreign_keys=ON",
+    "PRAGMA wal_autocheckpoint=0",
+)
 READS_ONLY = "reckon_reads_only"
 """The execution option by which a SQLite transaction begins without the write lock."""
 MIGRATION_LOCK = 7_276_265
@@ -58,8 +65,13 @@ class Ledger:
         """
         parsed = _parse(url)
         self._url = parsed
+        self._closed = False
         self._claim: Closable | None = None
+        self._checkpoints: Checkpoints | None = None
         self._engine = _engine(parsed)
+        # SQLite's connections are kept: taking one from a pool takes a third of a query's time.
+        self._there: Connection | None = None  # the thread's
+        self._here: Connection | None = None  # the event loop's
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="ledger")
         try:
             self.run_now(_migrate)
@@ -67,6 +79,8 @@ class Ledger:
             self.close()
             reason = error.orig if isinstance(error, DBAPIError) else error
             raise BadSetting(f"database {_shown(parsed)} cannot be opened: {reason}") from error
+        if _is_file(parsed):
+            self._checkpoints = Checkpoints(str(parsed.database))
 
     def claim(self) -> None:
         """Be the database's one server until it is closed, or this process ends.
@@ -85,14 +99,44 @@ class Ledger:
         """
         return await asyncio.shield(asyncio.wrap_future(self._submit(work, reads_only)))
 
+    async def quick(self, work: Callable[[Connection], T], *, reads_only: bool = False) -> T:
+        """``run`` for work of a few statements that find their rows by keys.
+
+        With SQLite it is done here and now, unless another is writing: handing it to the thread takes as long as doing it.
+        """
+        if self._closed or not _is_file(self._url):
+            return await self.run(work, reads_only=reads_only)
+        if self._here is None:
+            self._here = self._engine.connect().execution_options(**{READS_ONLY: True})
+            self._here.exec_driver_sql("PRAGMA busy_timeout=0")
+            self._here.rollback()
+        try:
+            transaction = self._here.execution_options(**{READS_ONLY: reads_only}).begin()
+        except OperationalError as error:
+            if getattr(error.orig, "sqlite_errorcode", None) != sqlite3.SQLITE_BUSY:
+                raise
+            return await self.run(work, reads_only=reads_only)
+        with transaction:
+            result = work(self._here)
+        self._committed(reads_only)
+        return result
+
     def run_now(self, work: Callable[[Connection], T], *, reads_only: bool = False) -> T:
         """The same, blocking."""
         return self._submit(work, reads_only).result()
 
     def close(self) -> None:
         """Finish the work already given, then close the connection. May be called twice."""
+        self._closed = True
         self._thread.shutdown(wait=True)
+        for connection in (self._there, self._here):
+            if connection is not None:
+                connection.close()
+        self._there = self._here = None
         self._engine.dispose()
+        if self._checkpoints is not None:
+            self._checkpoints.close()
+            self._checkpoints = None
         if self._claim is not None:
             self._claim.close()
 
@@ -100,9 +144,18 @@ class Ledger:
         return self._thread.submit(self._transact, work, reads_only)
 
     def _transact(self, work: Callable[[Connection], T], reads_only: bool) -> T:
-        engine = self._engine.execution_options(**{READS_ONLY: True}) if reads_only else self._engine
-        with engine.begin() as connection:
-            return work(connection)
+        if self._url.get_backend_name() != "sqlite":
+            with self._engine.begin() as connection:  # which tries first whether the server is still there
+                return work(connection)
+        self._there = self._there or self._engine.connect()
+        with self._there.execution_options(**{READS_ONLY: reads_only}).begin():
+            result = work(self._there)
+        self._committed(reads_only)
+        return result
+
+    def _committed(self, reads_only: bool) -> None:
+        if self._checkpoints is not None and not reads_only:
+            self._checkpoints.committed()
 
 
 def _parse(url: str) -> sa.URL:
@@ -116,6 +169,10 @@ def _parse(url: str) -> sa.URL:
     if parsed.drivername not in DRIVERS:
         raise BadSetting(f"database must be a sqlite or postgresql URL, not {parsed.drivername!r}")
     return parsed.set(drivername=DRIVERS[parsed.drivername])
+
+
+def _is_file(url: sa.URL) -> bool:
+    return url.get_backend_name() == "sqlite" and url.database not in (None, "", ":memory:")
 
 
 def _shown(url: sa.URL) -> str:
@@ -134,10 +191,10 @@ def _engine(url: sa.URL) -> Engine:
 def _sqlite(url: sa.URL) -> Engine:
     if url.query or (url.database or "").startswith("file:"):
         raise BadSetting(f"database {_shown(url)} must be a plain path, without a file: prefix and without parameters")
-    if url.database not in (None, "", ":memory:"):
+    if _is_file(url):
         _private_file(Path(str(url.database)))
     arguments = {"timeout": BUSY_SECONDS, "check_same_thread": False}
-    engine = sa.create_engine(url, poolclass=sa.QueuePool, pool_size=1, max_overflow=0, connect_args=arguments)
+    engine = sa.create_engine(url, poolclass=sa.QueuePool, pool_size=2, max_overflow=0, connect_args=arguments)
     event.listen(engine, "connect", _set_up)
     event.listen(engine, "begin", _begin)
     return engine
@@ -145,7 +202,7 @@ def _sqlite(url: sa.URL) -> Engine:
 
 def _locked_file(url: sa.URL) -> Closable | None:
     """A file beside the database; None when another process has it locked. SQLite's own locks are held for moments only."""
-    if url.database in (None, "", ":memory:"):
+    if not _is_file(url):
         return sqlite3.connect(":memory:")
     descriptor = os.open(f"{url.database}.server", os.O_RDWR | os.O_CREAT, 0o600)
     file = os.fdopen(descriptor, "r+b")

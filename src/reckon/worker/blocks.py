@@ -10,13 +10,35 @@ A block is in exactly one of three places:
 
 import hashlib
 from collections import Counter, OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
 from reckon.devices.batch import BLOCK_SIZE
 
 Hash = bytes
+
+
+class Chain:
+    """A hash for each full block of one sequence, of its tokens and all before them; each is made once, when it is asked for.
+
+    Another salt shares nothing: tenants cannot probe.
+    """
+
+    def __init__(self, salt: str) -> None:
+        self._hashes = [_digest(salt.encode())]  # the first stands before all blocks
+
+    def hashes(self, tokens: Sequence[int], count: int) -> Iterator[Hash]:
+        """Of the full blocks of tokens[:count]. Between calls, ``tokens`` may grow and does not change otherwise."""
+        for place in range(1, count // BLOCK_SIZE + 1):
+            if place == len(self._hashes):
+                content = np.array(tokens[(place - 1) * BLOCK_SIZE : place * BLOCK_SIZE], np.int32).tobytes()
+                self._hashes.append(_digest(self._hashes[-1] + content))
+            yield self._hashes[place]
+
+
+def _digest(content: bytes) -> Hash:
+    return hashlib.blake2b(content, digest_size=16).digest()
 
 
 class Blocks:
@@ -37,13 +59,13 @@ class Blocks:
     def used(self) -> int:
         return self.count - self.free
 
-    def find(self, tokens: Sequence[int], salt: str) -> list[int]:
+    def find(self, tokens: Sequence[int], chain: Chain) -> list[int]:
         """The blocks that hold the longest known prefix of ``tokens``, now held by the caller too.
 
         The last token is never found: somebody has to compute it to know what follows.
         """
         found = []
-        for digest in _chain(tokens[: len(tokens) - 1], salt):
+        for digest in chain.hashes(tokens, len(tokens) - 1):
             block = self._by_hash.get(digest)
             if block is None:
                 break
@@ -66,9 +88,9 @@ class Blocks:
             taken.append(block)
         return taken
 
-    def remember(self, tokens: Sequence[int], table: Sequence[int], salt: str) -> None:
-        """Make the full blocks of computed ``tokens`` findable. A content that is known already stays where it is."""
-        for block, digest in zip(table, _chain(tokens, salt), strict=False):
+    def remember(self, tokens: Sequence[int], computed: int, table: Sequence[int], chain: Chain) -> None:
+        """Make the full blocks of tokens[:computed] findable. A content that is known already stays where it is."""
+        for block, digest in zip(table, chain.hashes(tokens, computed), strict=False):
             if block not in self._hashes and digest not in self._by_hash:
                 self._by_hash[digest], self._hashes[block] = block, digest
 
@@ -96,12 +118,3 @@ class Blocks:
             block: digest for digest, block in self._by_hash.items()
         } != self._hashes or not self._kept.keys() <= self._hashes.keys():
             raise RuntimeError("the prefix index does not match the blocks")
-
-
-def _chain(tokens: Sequence[int], salt: str) -> Iterable[Hash]:
-    """A hash for each full block, of its tokens and all before them. Another salt shares nothing: tenants cannot probe."""
-    parent = hashlib.blake2b(salt.encode(), digest_size=16).digest()
-    for start in range(0, len(tokens) - BLOCK_SIZE + 1, BLOCK_SIZE):
-        content = np.array(tokens[start : start + BLOCK_SIZE], np.int32).tobytes()
-        parent = hashlib.blake2b(parent + content, digest_size=16).digest()
-        yield parent

@@ -71,7 +71,8 @@ class Scheduler:
         self._uncompiled: OrderedDict[int, Sequence] = OrderedDict()
         self._waiting: OrderedDict[int, Sequence] = OrderedDict()
         self._running: dict[int, Sequence] = {}
-        self._followers: dict[int, list[Sequence]] = {}
+        self._following: dict[int, Sequence] = {}
+        self._followers: dict[int, list[int]] = {}
 
     @property
     def running(self) -> int:
@@ -79,7 +80,7 @@ class Scheduler:
 
     @property
     def waiting(self) -> int:
-        return len(self._uncompiled) + len(self._waiting) + sum(map(len, self._followers.values()))
+        return len(self._uncompiled) + len(self._waiting) + len(self._following)
 
     @property
     def uncompiled(self) -> int:
@@ -108,7 +109,7 @@ class Scheduler:
             return over
         leader = submit.leader
         if leader is not None and (leader in self._uncompiled or leader in self._waiting or self._prefilling(leader)):
-            self._followers.setdefault(leader, []).append(sequence)
+            self._follow(leader, [sequence])
         else:
             self._queue(sequence)
         return []
@@ -160,8 +161,8 @@ class Scheduler:
             right = max(0, len(found) - 1)
             sequence.computed = piece.start + piece.count + right
             if sequence.computed // BLOCK_SIZE > piece.start // BLOCK_SIZE:
-                known = [*sequence.tokens, *piece.drafts[:right]]
-                self.blocks.remember(known[: sequence.computed], sequence.table, sequence.salt)
+                known = [*sequence.tokens, *piece.drafts[:right]] if right else sequence.tokens
+                self.blocks.remember(known, sequence.computed, sequence.table, sequence.chain)
             if sequence.computed >= sequence.prompt_length:
                 self._free_followers(sequence.request)
             if sequence.drafter is not None and found:
@@ -250,23 +251,23 @@ class Scheduler:
         self._waiting.pop(sequence.request, None)
         if sequence.request in self._running:
             self._give_back(sequence)
-        for followers in self._followers.values():
-            if sequence in followers:
-                followers.remove(sequence)
+        if sequence.leader is not None and sequence.request in self._following:
+            del self._following[sequence.request]
+            self._followers[sequence.leader].remove(sequence.request)
         self._pass_on(sequence, paid=not sequence.pays_prompt or usage.prompt_tokens > 0)
 
     def _pass_on(self, leader: Sequence, *, paid: bool) -> None:
         """A leader ended before its prompt was computed: its first follower leads the others, and pays if it did not."""
-        followers = self._followers.pop(leader.request, [])
+        followers = self._released(leader.request)
         if followers:
             heir, *rest = followers
             heir.pays_prompt = not paid
-            self._followers[heir.request] = rest
+            self._follow(heir.request, rest)
             self._queue(heir, first=True)
 
     def _admit(self, sequence: Sequence) -> bool:
         """Move a waiting sequence to the running ones if its whole prompt has room, with what the cache knows of it."""
-        found = self.blocks.find(sequence.tokens, sequence.salt)
+        found = self.blocks.find(sequence.tokens, sequence.chain)
         if self._blocks_for(len(sequence.tokens)) - len(found) > self.blocks.free:
             self.blocks.release(found)
             return False
@@ -342,14 +343,25 @@ class Scheduler:
 
     def _free_followers(self, leader: int) -> None:
         """The leader's prompt is in the cache: its followers queue at the front."""
-        for follower in reversed(self._followers.pop(leader, [])):
+        for follower in reversed(self._released(leader)):
             self._queue(follower, first=True)
 
+    def _follow(self, leader: int, followers: list[Sequence]) -> None:
+        """They wait until the leader's prompt is computed, or the leader is gone."""
+        for follower in followers:
+            follower.leader = leader
+            self._following[follower.request] = follower
+            self._followers.setdefault(leader, []).append(follower.request)
+
+    def _released(self, leader: int) -> list[Sequence]:
+        """Those that wait for this leader, in their order; they do so no longer."""
+        return [self._following.pop(follower) for follower in self._followers.pop(leader, [])]
+
     def _find(self, request: int) -> Sequence | None:
-        for place in (self._uncompiled, self._waiting, self._running):
+        for place in (self._uncompiled, self._waiting, self._running, self._following):
             if request in place:
                 return place[request]
-        return next((s for followers in self._followers.values() for s in followers if s.request == request), None)
+        return None
 
     @staticmethod
     def _blocks_for(tokens: int) -> int:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from reckon.job import Grammar, Sampling, Usage
 from reckon.link import Failed, Score, Submit
+from reckon.worker.blocks import Chain
 from reckon.worker.drafts import Drafter
 
 log = logging.getLogger(__name__)
@@ -80,7 +81,7 @@ class History:
         self.counts[place] += 1
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Sequence:
     """``computed`` is the one measure of progress: keys and values of tokens[:computed] are in ``table``'s blocks.
 
@@ -95,7 +96,7 @@ class Sequence:
     choice: int
     max_tokens: int
     stop_tokens: frozenset[int]
-    salt: str
+    chain: Chain
     leader: int | None
     pays_prompt: bool
     grammar: Grammar | None
@@ -128,7 +129,7 @@ class Sequence:
             choice=submit.choice,
             max_tokens=submit.max_tokens,
             stop_tokens=frozenset(submit.stop_tokens),
-            salt=submit.salt,
+            chain=Chain(submit.salt),
             leader=submit.leader,
             pays_prompt=submit.leader is None,
             grammar=submit.grammar,

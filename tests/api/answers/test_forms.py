@@ -25,7 +25,7 @@ def scored(token: bytes, logprob: float, *top: tuple[bytes, float]) -> Scored:
 
 
 def streamed(form: forms.Form, events: list[Event]) -> list[Any]:
-    return [told(chunk)["choices"][0] for chunk in (*form.opening(), *map(form.chunk, events))]
+    return [told(piece) for piece in (*form.opening(), *map(form.piece, events))]
 
 
 def whole(form: forms.Form, events: list[Event]) -> Any:

@@ -31,7 +31,8 @@ def billed(*events: Event) -> list[Event | sse.Settled]:
 
 
 async def frames(events: Sequence[Event | sse.Settled], head: forms.Head = HEAD, **options: Any) -> list[Any]:
-    found = [frame async for frame in sse.stream(replay(events), forms.ChatForm(head), **options)]
+    came = b"".join([part async for part in sse.stream(replay(events), forms.ChatForm(head), **options)])
+    found = [frame + b"\n\n" for frame in came.split(b"\n\n")[:-1]]
     assert all(frame.startswith(b"data: {") and frame.endswith(b"}\n\n") and frame.count(b"\n") == 2 for frame in found)
     return [json.loads(frame[6:]) for frame in found]
 

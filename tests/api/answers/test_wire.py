@@ -44,6 +44,15 @@ async def test_a_stream() -> None:
     assert line.body == b"data: 1\n\n" and last["more_body"] is False
 
 
+async def test_the_last_frame_ends_the_response_and_nothing_follows() -> None:
+    line = Line()
+    async with stream(line) as out:
+        await out.write(b"1")
+        await out.write(b"2", last=True)
+        await out.write(b": a comment that had to wait")
+    assert [(message["body"], message["more_body"]) for message in line.messages[1:]] == [(b"1", True), (b"2", False)]
+
+
 async def test_an_error_before_anything_was_written_leaves_the_status_open() -> None:
     line = Line()
     with pytest.raises(ValueError):

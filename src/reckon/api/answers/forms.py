@@ -32,13 +32,13 @@ class Head(msgspec.Struct, frozen=True):
 
 
 class Form(Protocol):
-    def opening(self) -> Iterable[shapes.AnyChunk]:
+    def opening(self) -> Iterable[shapes.AnyPiece]:
         """What a stream begins with, when its first event is there."""
 
-    def chunk(self, event: Event) -> shapes.AnyChunk: ...
+    def piece(self, event: Event) -> shapes.AnyPiece: ...
 
     def empty(self) -> shapes.AnyChunk:
-        """A chunk without choices, for the usage."""
+        """A chunk without choices: what all chunks of the answer have in common."""
 
     def whole(self, events: Sequence[Event], usage: shapes.UsageBody) -> shapes.Whole: ...
 
@@ -49,15 +49,15 @@ class ChatForm:
     def __init__(self, head: Head) -> None:
         self._head = head
 
-    def opening(self) -> Iterator[shapes.Chunk]:
+    def opening(self) -> Iterator[shapes.ChunkChoice]:
         for index in range(self._head.choices):
-            yield self._chunk([shapes.ChunkChoice(index, shapes.DeltaBody(role="assistant", content=""))])
+            yield shapes.ChunkChoice(index, shapes.DeltaBody(role="assistant", content=""))
 
-    def chunk(self, event: Event) -> shapes.Chunk:
-        return self._chunk([_chat_piece(event)])
+    def piece(self, event: Event) -> shapes.ChunkChoice:
+        return _chat_piece(event)
 
     def empty(self) -> shapes.Chunk:
-        return self._chunk([])
+        return shapes.Chunk(**self._head.keys(), choices=[])
 
     def whole(self, events: Sequence[Event], usage: shapes.UsageBody) -> shapes.Completion:
         choices = [_Message() for _ in range(self._head.choices)]
@@ -65,9 +65,6 @@ class ChatForm:
             choices[event.choice].add(event)
         bodies = [choice.body(index) for index, choice in enumerate(choices)]
         return shapes.Completion(**self._head.keys(), choices=bodies, usage=usage)
-
-    def _chunk(self, choices: list[shapes.ChunkChoice]) -> shapes.Chunk:
-        return shapes.Chunk(**self._head.keys(), choices=choices)
 
 
 class TextForm:
@@ -78,18 +75,18 @@ class TextForm:
         self._echo = echo
         self._scores = [_TextScores(len(echo)) for _ in range(head.choices)]
 
-    def opening(self) -> Iterator[shapes.TextChunk]:
+    def opening(self) -> Iterator[shapes.TextChunkChoice]:
         for index in range(self._head.choices if self._echo else 0):
-            yield self._chunk([shapes.TextChunkChoice(index, self._echo)])
+            yield shapes.TextChunkChoice(index, self._echo)
 
-    def chunk(self, event: Event) -> shapes.TextChunk:
+    def piece(self, event: Event) -> shapes.TextChunkChoice:
         if isinstance(event, Finish):
-            return self._chunk([shapes.TextChunkChoice(event.choice, "", event.reason)])
+            return shapes.TextChunkChoice(event.choice, "", event.reason)
         scores = self._scores[event.choice].body(_scores(event))
-        return self._chunk([shapes.TextChunkChoice(event.choice, _text(event), None, scores)])
+        return shapes.TextChunkChoice(event.choice, _text(event), None, scores)
 
     def empty(self) -> shapes.TextChunk:
-        return self._chunk([])
+        return shapes.TextChunk(**self._head.keys(), choices=[])
 
     def whole(self, events: Sequence[Event], usage: shapes.UsageBody) -> shapes.TextCompletion:
         choices = []
@@ -100,9 +97,6 @@ class TextForm:
             scored = scores.body([score for event in mine for score in _scores(event)])
             choices.append(shapes.TextChoice(index, text, reason, scored))
         return shapes.TextCompletion(**self._head.keys(), choices=choices, usage=usage)
-
-    def _chunk(self, choices: list[shapes.TextChunkChoice]) -> shapes.TextChunk:
-        return shapes.TextChunk(**self._head.keys(), choices=choices)
 
 
 class _Message:

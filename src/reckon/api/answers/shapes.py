@@ -4,6 +4,7 @@ Types only, in the order of keys that the page shows. ``forms.py`` fills them; t
 streaming schema.
 """
 
+from collections.abc import Sequence
 from typing import Literal, TypeAlias
 
 import msgspec
@@ -172,6 +173,14 @@ class TextChunk(msgspec.Struct, kw_only=True):
 
 Whole: TypeAlias = Completion | TextCompletion
 AnyChunk: TypeAlias = Chunk | TextChunk
+AnyPiece: TypeAlias = ChunkChoice | TextChunkChoice
+
+
+class ChunkEnd(msgspec.Struct):
+    """The last keys of either kind of chunk: all that differs between the chunks of an answer."""
+
+    choices: Sequence[AnyPiece]
+    usage: UsageBody | UnsetType | None = UNSET
 
 
 def usage_body(usage: Usage, cost_nano: int) -> UsageBody:

@@ -3,7 +3,7 @@
 Both take the same events, so both always say the same. How a body looks is in ``forms.py``; ``answering.py`` calls them.
 """
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from typing import Literal, TypeAlias
 
 import msgspec
@@ -56,24 +56,24 @@ class OpenAI:
 async def stream(
     events: AnswerEvents, form: Form, place: UsagePlace = "finish", so_far: SoFar | None = None
 ) -> AsyncGenerator[bytes, None]:
-    """Frames, without the closing DONE. The first comes when the first event has.
+    """Frames, without the closing DONE; what is there at the same time comes together. The first comes with the first event.
 
     ``so_far`` gives the usage that every chunk carries when that was asked for.
     """
     bill: shapes.UsageBody | None = None
-    opened = False
+    opened, begin = False, _beginning(form.empty())
     async for event in events:
         if isinstance(event, Settled):
             bill = settled_body(event)
             continue
+        opening = b""
         if not opened:
             opened = True
-            for chunk in form.opening():
-                yield _framed(chunk, _usage(place, None, so_far))
+            opening = b"".join(_framed(begin, [piece], _usage(place, None, so_far)) for piece in form.opening())
         last = isinstance(event, Finish) and bill is not None
-        yield _framed(form.chunk(event), _usage(place, bill if last else None, so_far))
+        yield opening + _framed(begin, [form.piece(event)], _usage(place, bill if last else None, so_far))
     if place == "apart":
-        yield _framed(form.empty(), bill)
+        yield _framed(begin, [], bill)
 
 
 async def fold(events: AnswerEvents, form: Form) -> shapes.Whole:
@@ -106,9 +106,13 @@ def _usage(place: UsagePlace, bill: shapes.UsageBody | None, so_far: SoFar | Non
     return None if place == "apart" else UNSET
 
 
-def _framed(chunk: shapes.AnyChunk, usage: shapes.UsageBody | UnsetType | None) -> bytes:
-    chunk.usage = usage
-    return _frame(chunk)
+def _beginning(chunk: shapes.AnyChunk) -> bytes:
+    """What every frame of an answer begins with, up to the choices: it is encoded once, not for every token."""
+    return b"data: " + msgspec.json.encode(chunk).removesuffix(b'"choices":[]}')
+
+
+def _framed(begin: bytes, pieces: Sequence[shapes.AnyPiece], usage: shapes.UsageBody | UnsetType | None) -> bytes:
+    return begin + msgspec.json.encode(shapes.ChunkEnd(pieces, usage))[1:] + b"\n\n"
 
 
 def _frame(content: object) -> bytes:

@@ -41,6 +41,7 @@ class EventStream:
 
     def __init__(self, send: Send, headers: Mapping[str, str], *, comment: bytes, quiet_seconds: float) -> None:
         self.started = False
+        self._ended = False
         self._send = send
         self._writing = asyncio.Lock()
         self._headers = {
@@ -63,18 +64,24 @@ class EventStream:
     ) -> None:
         self._beat.cancel()
         await asyncio.wait({self._beat})
-        if error is None:
-            await self._deliver({"type": "http.response.body", "body": b"", "more_body": False})
+        if error is None and not self._ended:
+            await self.write(b"", last=True)
 
-    async def write(self, frame: bytes) -> None:
-        """Raises ClientDisconnect when nobody reads any more."""
+    async def write(self, frame: bytes, *, last: bool = False) -> None:
+        """``last`` ends the response with it; leaving the block does otherwise. Nothing can follow.
+
+        Raises ClientDisconnect when nobody reads any more.
+        """
         self._last = self._clock()
         async with self._writing:
+            if self._ended:
+                return  # a comment that had to wait for the last frame
+            self._ended = last
             if not self.started:
                 self.started = True
                 raw = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in self._headers.items()]
                 await self._deliver({"type": "http.response.start", "status": 200, "headers": raw})
-            await self._deliver({"type": "http.response.body", "body": frame, "more_body": True})
+            await self._deliver({"type": "http.response.body", "body": frame, "more_body": not last})
 
     async def _keep_alive(self) -> None:
         """A comment, which clients skip, whenever nothing was written for a while: proxies close silent connections."""

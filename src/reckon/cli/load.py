@@ -1,0 +1,67 @@
+"""What ``reckon bench serve`` does around the measuring: finds the server and a key, writes the record, draws the plot."""
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from reckon.bench import record as records
+from reckon.bench.load import PATH, Server
+from reckon.bench.serve import Measured, Wish, measure
+from reckon.cli.client import address, key_to
+from reckon.config import Config
+from reckon.errors import BadSetting
+
+DEFAULT_SECONDS = 30.0
+
+
+def offer(
+    config: Config,
+    *,
+    url: str | None,
+    key: str | None,
+    seconds: float | None,
+    requests: int | None,
+    ttft_bound: float | None,
+    itl_bound: float | None,
+    record: Path | None,
+    plot: Path | None,
+    **wish: Any,
+) -> None:
+    """Raises BadSetting for whatever prevents asking, drawing or writing."""
+    draw = _drawing(plot) if plot else None
+    server = address(config, url)
+    if seconds is None and requests is None:
+        seconds = DEFAULT_SECONDS
+    wished = Wish(
+        seconds=seconds, requests=requests, ttft_bound=_seconds(ttft_bound), itl_bound=_seconds(itl_bound), **wish
+    )  # fmt: skip
+    with key_to(config, server, key, "bench") as secret:
+        measured = measure(Server(server, secret, server.path.rstrip("/") + PATH), wished)
+    if record:
+        records.write(record, records.record("serve", [_row(one) for one in measured]))
+    if draw and plot:
+        draw(plot, f"{wished.model}: prompts of {wished.prompt} tokens, answers of {wished.tokens}", measured)
+
+
+def _row(measured: Measured) -> dict[str, Any]:
+    """Without the single times: they are for the plot."""
+    row: dict[str, Any] = msgspec.to_builtins(measured)
+    return {name: value for name, value in row.items() if name not in ("firsts", "gaps")}
+
+
+def _drawing(plot: Path) -> Any:
+    """Asked for before anything is measured. Raises BadSetting for another kind of file, and where matplotlib is missing."""
+    if plot.suffix != ".png":
+        raise BadSetting(f"plot must end in .png, not {str(plot)!r}")
+    try:
+        from reckon.bench.plot import draw
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] != "matplotlib":
+            raise
+        raise BadSetting("--plot needs matplotlib: install reckon with the extra 'plots'") from None
+    return draw
+
+
+def _seconds(milliseconds: float | None) -> float | None:
+    return None if milliseconds is None else milliseconds / 1e3
