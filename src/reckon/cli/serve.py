@@ -19,6 +19,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
 from reckon.api.app import create_app
+from reckon.api.recording import Recorder
 from reckon.catalog.source import Source, resolve
 from reckon.cli.client import EVERYWHERE, url_of
 from reckon.cli.link import LINK_MINUTES, sign_in_link
@@ -37,6 +38,7 @@ from reckon.pages.site import entries
 PHASES = {
     "device": "starting the device for",
     "weights": "loading the weights of",
+    "digest": "checking the files of",
     "grammars": "reading the tokens of",
     "compile": "compiling the step for",
 }
@@ -112,9 +114,10 @@ async def _answer(
     config: Config, pool: Pool, ledger: Ledger, sock: socket.socket, greet: Callable[[], Awaitable[None]]
 ) -> None:
     """Run uvicorn on our socket. Ctrl-C lets running answers finish, for as long as ``drain_seconds`` says."""
+    app = create_app(config, pool, ledger, entries(config, pool, ledger), refused)
     server = _Server(
         uvicorn.Config(
-            create_app(config, pool, ledger, entries(config, pool, ledger), refused),
+            Recorder(app, Path(config.record)) if config.record else app,
             log_config=None,
             access_log=False,
             lifespan="off",
@@ -147,6 +150,8 @@ async def _greet(
     url = url_of(host, port)
     where = " and every address of this machine" if host in EVERYWHERE else ""
     console.print(f"Listening on {url}{where} after {time.monotonic() - begin:.1f} s.  Ctrl-C drains and stops.")
+    if config.record:
+        console.print(f"Recording every request and its answer in {Path(config.record).absolute()}.")
     key = await _first_key(config, ledger)
     if key is not None:
         console.print(f"\nYour key, made now and shown once:\n\n  {key}")
