@@ -117,7 +117,7 @@ async def _answer(
     app = create_app(config, pool, ledger, entries(config, pool, ledger), refused)
     server = _Server(
         uvicorn.Config(
-            Recorder(app, Path(config.record)) if config.record else app,
+            Recorder(app, _kept(config)) if config.record else app,
             log_config=None,
             access_log=False,
             lifespan="off",
@@ -151,7 +151,7 @@ async def _greet(
     where = " and every address of this machine" if host in EVERYWHERE else ""
     console.print(f"Listening on {url}{where} after {time.monotonic() - begin:.1f} s.  Ctrl-C drains and stops.")
     if config.record:
-        console.print(f"Recording every request and its answer in {Path(config.record).absolute()}.")
+        console.print(f"Recording every request and its answer in {_kept(config)}.")
     key = await _first_key(config, ledger)
     if key is not None:
         console.print(f"\nYour key, made now and shown once:\n\n  {key}")
@@ -159,6 +159,10 @@ async def _greet(
     if link is not None:
         console.print(f"\nThe pages, signed in (this link works once, within {LINK_MINUTES} minutes):\n\n  {link}")
     console.print(f"\nTry it:\n\n{curl(url, key, sources[0].card.id)}\n")
+
+
+def _kept(config: Config) -> Path:
+    return Path(config.record).expanduser().absolute()
 
 
 async def _first_key(config: Config, ledger: Ledger) -> str | None:
