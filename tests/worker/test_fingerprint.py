@@ -70,7 +70,7 @@ def test_every_instruction_set_and_device_has_its_own() -> None:
 def test_the_toolchain_of_compiled_code_has_compilers_and_processor() -> None:
     parts = target()
     assert [part.split()[0] for part in parts[:3]] == ["numba", "llvmlite", "numpy"]
-    assert len(parts) == 7 and all(parts[:3]) and "+" in parts[-1]
+    assert len(parts) == 8 and all(parts[:4]) and "+" in parts[-1]
 
 
 @pytest.mark.parametrize("place", ON_THE_WAY)

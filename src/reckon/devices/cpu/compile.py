@@ -29,11 +29,12 @@ def kernel(*, fastmath: set[str] | None = None, inline: bool = False) -> Callabl
 
 
 def target() -> tuple[str, ...]:
-    """What decides the machine code besides our sources: the compilers, and the processor as LLVM sees it.
+    """What decides the machine code besides our sources: the compilers, how they were told to, the processor as LLVM sees it.
 
     LLVM chooses by the processor whether a product and a sum are fused, and how wide a loop's sums are: the same source has
     other bits on another one. numpy's cosines and libc's logarithm are in a step too.
     """
     triple, processor, features = cpu_target.target_context.codegen().magic_tuple()
     versions = (f"{library.__name__} {library.__version__}" for library in (numba, llvmlite, np))
-    return *versions, "".join(platform.libc_ver()), triple, processor, features
+    switches = f"{numba.config.OPT} {numba.config.LOOP_VECTORIZE} {numba.config.SLP_VECTORIZE}"
+    return *versions, switches, "".join(platform.libc_ver()), triple, processor, features
