@@ -108,6 +108,7 @@ class FakeEngine:
 
     card: Card = CARD
     fingerprint: str = "fp_fake"
+    repeatable: bool = True
     refusal: ApiError | None = None
     failure: Exception | None = None
     cancel_failure: Exception | None = None

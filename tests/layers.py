@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 LAYERS = (
     ("errors", "job"),
-    ("config", "link", "catalog", "text", "evals"),
+    ("config", "link", "catalog", "text", "evals", "replay"),
     ("models", "ledger", "engines"),
     ("devices",),
     ("worker", "api"),
@@ -49,7 +49,7 @@ ROOM_LIBRARIES = {
     **dict.fromkeys(API_SIDE, API_LIBRARIES),
     **dict.fromkeys(WORKER_SIDE, WORKER_LIBRARIES),
     **dict.fromkeys(("errors", "job", "link"), frozenset({"msgspec"})),
-    "evals": frozenset({"httpx", "msgspec"}),
+    **dict.fromkeys(("evals", "replay"), frozenset({"httpx", "msgspec"})),
 }
 """The command line may use what is declared, and imports it when a command needs it."""
 

@@ -84,7 +84,7 @@ INWARDS: list[ToWorker] = [SUBMIT, Abort(1), Abort(2, 3), Submit(2, [], Sampling
 INWARDS += [Submit(3, [], Sampling(0), 0, [], "", grammar=Grammar("regex", "é+"), bias=[(7, -0.5)], logprobs=2)]
 OUTWARDS: list[FromWorker] = [
     Loading("weights", 1, 2),
-    Ready("cpu/x", "fingerprint", 128, [1, 2], 64, 1000, {"weights": 0.5}, 151_936),
+    Ready("cpu/x", "fingerprint", 128, [1, 2], 64, 1000, {"weights": 0.5}, 151_936, True),
     Tokens(1, [5, 2**31 - 1]),
     Tokens(1, [5], [(-0.5, [(5, -0.5), (6, float("-inf"))])]),
     Stepped(1, 2, 3, 4, Counters(1, 2, 3, 4, 5)),

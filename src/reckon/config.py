@@ -105,6 +105,7 @@ SETTINGS = (
     Setting("max_body_mb", 8.0, "Largest request body in MB.", low=0.001, high=1024),
     Setting("max_concurrent", 200, "Most requests of one key at the same time.", low=1),
     Setting("sampling_defaults", "page", "Whose sampling defaults hold: the page's or the checkpoint's own.", choices=ORIGINS),
+    Setting("record", "", "Directory to keep all requests and answers in, for reckon replay. It holds all that was said."),
     Setting("stall_seconds", 60.0, "A worker that has work but makes no step for so long is replaced.", low=1),
     Setting("drain_seconds", 30.0, "How long running answers may take to finish after Ctrl-C.", low=0),
     Setting("drafts", True, "Guess the next tokens from an answer's own text and check them together: faster, same answers."),
@@ -133,6 +134,7 @@ class Config:
     max_body_mb: float
     max_concurrent: int
     sampling_defaults: str
+    record: str
     stall_seconds: float
     drain_seconds: float
     drafts: bool

@@ -10,6 +10,8 @@ import msgspec
 Role: TypeAlias = Literal["system", "user", "assistant", "tool"]
 Channel: TypeAlias = Literal["content", "reasoning"]
 FinishReason: TypeAlias = Literal["stop", "length", "tool_calls", "abort"]
+UNREPEATABLE = "-unrepeatable"
+"""How a system fingerprint ends that promises nothing."""
 
 
 class Function(msgspec.Struct, frozen=True):

@@ -82,7 +82,7 @@ class Ready(msgspec.Struct, tag="ready", array_like=True, frozen=True):
     """The worker takes work now. ``fingerprint`` names weights, engine version and numeric path; ``seconds`` are by phase.
 
     ``context`` is the longest sequence that fits, ``stop_tokens`` are those at which the model's makers end an answer.
-    ``vocab_size`` is the number of the model's logits: token ids are below it.
+    ``vocab_size`` is the number of the model's logits: token ids are below it. ``repeatable`` is the device's promise.
     """
 
     device: str
@@ -93,6 +93,7 @@ class Ready(msgspec.Struct, tag="ready", array_like=True, frozen=True):
     kv_bytes: int
     seconds: dict[str, float]
     vocab_size: int
+    repeatable: bool
 
 
 class Counters(msgspec.Struct, array_like=True):

@@ -48,6 +48,8 @@ def shape() -> Any:
             "featured": True,
             "scores": [{"name": score.name, "value": score.value, "claimed_by": score.claimed_by} for score in card.scores],
             "sampling_defaults": {"origin": "page", **PAGE},
+            "system_fingerprint": "fp_fake",
+            "repeatable": True,
         },
     }
 

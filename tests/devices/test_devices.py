@@ -149,6 +149,19 @@ def test_company_does_not_change_a_bit(device: Device, shape: Shape, pages: Page
         assert np.array_equal(np.concatenate(parts), whole), f"a sequence of {len(tokens)} tokens"
 
 
+def test_another_device_with_any_number_of_threads_has_the_same_bits(
+    factory: Callable[[], Device], shape: Shape, checkpoints: dict[str, Path], alone: NDArray[np.float32]
+) -> None:
+    """As after a restart: the checkpoint is read again."""
+    others = [partial(CpuDevice, threads, factory.args[1]) for threads in (1, 3)] if isinstance(factory, partial) else [factory]
+    for other in others:
+        device = load(other, checkpoints[shape.name])
+        for chunks in ([PROMPT], [70] + [1] * (PROMPT - 70)):
+            found = compute(device, Pages(BLOCKS, seed=11), random_tokens(PROMPT, shape.vocab), chunks)
+            assert np.array_equal(found, alone), other
+        device.close()
+
+
 def test_only_the_sampled_rows_come_back(device: Device, shape: Shape, pages: Pages, alone: NDArray[np.float32]) -> None:
     first, second = Sequence(random_tokens(PROMPT, shape.vocab)), Sequence(random_tokens(PROMPT, shape.vocab))
     logits = device.logits(pages.batch([(first, 70), (second, 5)], every_row=False))

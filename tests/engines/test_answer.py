@@ -1,6 +1,8 @@
 """From a worker's messages to events, without a worker: text, calls, stop strings, endings, the journal."""
 
+import itertools
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,22 +13,23 @@ from reckon.job import CallDelta, Delta, Event, Finish, Function, Grammar, Job, 
 from reckon.link import Abort, Done, Failed, Submit, Tokens
 from reckon.text.tokenizer import Tokenizer
 
+NUMBERS = itertools.count(1)
 CALL = 'Let me see.\n<tool_call>\n{"name": "add", "arguments": {"a": 1, "b": [2, 3]}}\n</tool_call>'
 
 
 class Desk:
     """A run of ``n`` choices whose worker is this test."""
 
-    def __init__(self, checkpoint: Path, n: int = 1, **fields: object) -> None:
+    def __init__(self, checkpoint: Path, n: int = 1, seed: int = 1, prompt: tuple[int, ...] = (5, 6, 7), **fields: Any) -> None:
         self.tokenizer = Tokenizer.from_directory(checkpoint)
-        sampling, messages = Sampling(seed=1), (Message("user", "Hello"),)
-        job = Job("chatcmpl-1", "test/random", "account", messages, sampling, n=n, **fields)  # type: ignore[arg-type]
+        sampling, messages = Sampling(seed=seed), (Message("user", "Hello"),)
+        job = Job(f"chatcmpl-{next(NUMBERS)}", "test/random", "account", messages, sampling, n=n, **fields)
         self.aborts: list[Abort] = []
         submits = [
-            Submit(1 + i, [5, 6, 7], sampling, 50, [], "account", i, leader=1 if i else None, grammar=job.grammar)
+            Submit(1 + i, list(prompt), sampling, 50, [], "account", i, leader=1 if i else None, grammar=job.grammar)
             for i in range(n)
         ]
-        self.choices = [Choice(submit, Prepared(job, [5, 6, 7], 50), self.tokenizer) for submit in submits]
+        self.choices = [Choice(submit, Prepared(job, list(prompt), 50), self.tokenizer) for submit in submits]
         self.run = NativeRun(self.choices, self.aborts.append)
 
     def say(self, text: str, choice: int = 0) -> int:
@@ -83,6 +86,19 @@ async def test_calls_become_deltas_with_one_id(checkpoint: Path) -> None:
     assert "".join(call.arguments for call in calls) == '{"a": 1, "b": [2, 3]}'
     assert isinstance(events[-1], Finish)
     assert events[-1].reason == "tool_calls"
+
+
+async def test_ids_of_calls_repeat_with_the_request_and_with_nothing_else(checkpoint: Path) -> None:
+    async def ids(**asked: Any) -> list[str | None]:
+        desk = Desk(checkpoint, n=2, tools=(Function("add"),), **asked)
+        for choice in range(2):
+            desk.say(CALL + CALL, choice)
+            desk.end(choice=choice)
+        return [event.id for event in await desk.events() if isinstance(event, CallDelta) and event.id]
+
+    asked = [await ids(), await ids(seed=2), await ids(prompt=(5, 6, 7, 8))]
+    assert len({one for found in asked for one in found}) == 12
+    assert await ids() == asked[0]
 
 
 async def test_a_call_cut_by_length_says_length(checkpoint: Path) -> None:

@@ -104,6 +104,41 @@ async def test_an_answer_outlives_its_worker(start: Start, count: int) -> None:
     assert (await ask(engine, job(99)))[0].text
 
 
+async def test_an_answer_is_not_gone_on_with_by_another_engine(checkpoint: Path, tmp_path: Path) -> None:
+    """Somebody changed the model's files under a running server: the rest would be another answer's."""
+    model = shutil.copytree(checkpoint, tmp_path / "model")
+    engine = NativeEngine(CARD, model, config(tmp_path / "home"), lambda loading: None)
+    await engine.start()
+    try:
+        before, pid = engine.fingerprint, engine.worker_pid
+        task = asyncio.create_task(ask(engine, job(max_tokens=900)))
+        await until(lambda: any(choice.tokens for _, choice in engine._open.values()))
+        config_file = model / "generation_config.json"
+        config_file.write_text(config_file.read_text() + " ")
+        os.kill(pid or 0, signal.SIGKILL)
+        with pytest.raises(EngineUnavailable, match="would not go on with the same bytes"):
+            await task
+        assert engine.fingerprint != before
+        assert (await ask(engine, job(2)))[0].text
+    finally:
+        await engine.close()
+
+
+async def test_the_models_own_defaults_are_in_the_fingerprint(checkpoint: Path, tmp_path: Path) -> None:
+    """A request without a temperature is another one with them."""
+    model = shutil.copytree(checkpoint, tmp_path / "model")
+    file = model / "generation_config.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), "temperature": 0.5}))
+    prints = []
+    for origin in ("page", "model"):
+        engine = NativeEngine(CARD, model, config(tmp_path / "home", sampling_defaults=origin), lambda loading: None)
+        await engine.start()
+        prints.append(engine.fingerprint)
+        assert engine.repeatable
+        await engine.close()
+    assert prints[1] == prints[0] + "-own-defaults"
+
+
 async def test_a_request_that_sees_too_many_deaths_fails_alone(start: Start) -> None:
     engine = await start()
     task = asyncio.create_task(ask(engine, job(1, max_tokens=900)))

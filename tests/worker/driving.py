@@ -32,6 +32,8 @@ class FakeDevice:
 
     name = "fake"
     numeric_path = "fake/exact"
+    toolchain = ("fake 1",)
+    repeatable = True
 
     def __init__(self, poison: Iterable[int] = (), free: int = 1 << 30) -> None:
         self.poison = frozenset(poison)

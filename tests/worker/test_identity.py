@@ -2,6 +2,7 @@
 
 import zlib
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -13,14 +14,14 @@ from reckon.devices.batch import BLOCK_SIZE, Batch, Sampled
 from reckon.devices.cpu.device import CpuDevice
 from reckon.devices.reference import ReferenceDevice
 from reckon.job import Sampling
-from reckon.link import Submit
+from reckon.link import Score, Submit
 from reckon.models.arch import read_arch
 from reckon.models.weights import Weights
 from worker.conftest import TINY
 from worker.driving import Driver, ask, text
 
-Answers = dict[int, tuple[list[int], str, int, int]]
-"""By request: tokens, reason, prompt tokens and completion tokens."""
+Answers = dict[int, tuple[list[int], list[Score | None], str, int, int]]
+"""By request: tokens, their scores, reason, prompt tokens and completion tokens."""
 
 
 class StrictCpuDevice(CpuDevice):
@@ -46,8 +47,13 @@ class StrictCpuDevice(CpuDevice):
 
 
 FACTORIES: dict[str, Callable[[], Device]] = {"reference": ReferenceDevice, "cpu": StrictCpuDevice}
+RESTARTED: dict[str, list[Callable[[], Device]]] = {
+    "reference": [ReferenceDevice],
+    "cpu": [partial(CpuDevice, 1), partial(CpuDevice, 2), partial(CpuDevice, 3)],
+}
 COUNT = 24
-ROOMY = 80
+OTHERS = 64
+ROOMY = 240
 TIGHT = 4  # of which the largest request takes 3
 
 SETTINGS: list[dict[str, float]] = [
@@ -66,27 +72,37 @@ def request(number: int) -> Submit:
     prompt = text((3, 50, 60, 62, 64, 130)[number % 6], number % 2)
     prompt = [token * 3 % TINY.vocab for token in prompt] if number % 5 else prompt
     sampling = Sampling(number // 2, **SETTINGS[number % len(SETTINGS)])  # type: ignore[arg-type]
-    return ask(number, prompt, 6 + number % 11 * 2, sampling=sampling, stop_tokens=[1, 2], choice=number % 2)
+    scores = number % 4 - 1
+    return ask(
+        number, prompt, 6 + number % 11 * 2, sampling=sampling, stop_tokens=[1, 2], choice=number % 2, logprobs=scores
+    )  # fmt: skip
 
 
 REQUESTS = [request(number) for number in range(COUNT)]
+CROWD = [msgspec.structs.replace(request(number), request=1000 + number) for number in range(COUNT, COUNT + OTHERS)]
 
 
 def answers(driver: Driver, *submits: Submit) -> Answers:
     found: Answers = {}
     for number, tokens in driver.run(*submits).items():
         end = driver.end(number)
-        found[number] = tokens, end.reason, end.usage.prompt_tokens, end.usage.completion_tokens
+        scores = driver.scores[number]
+        found[number] = tokens, scores, end.reason, end.usage.prompt_tokens, end.usage.completion_tokens
     return found
+
+
+def loaded(factory: Callable[[], Device], checkpoint: Path) -> Device:
+    device = factory()
+    arch, weights = read_arch(checkpoint), Weights.open(checkpoint)
+    device.load(arch, weights, lambda phase, done, total: None)
+    weights.close()
+    device.allocate(ROOMY)
+    return device
 
 
 @pytest.fixture(scope="module", params=FACTORIES.values(), ids=FACTORIES.keys())
 def device(request: pytest.FixtureRequest, tiny: Path) -> Iterator[Device]:
-    device: Device = request.param()
-    arch, weights = read_arch(tiny), Weights.open(tiny)
-    device.load(arch, weights, lambda phase, done, total: None)
-    weights.close()
-    device.allocate(ROOMY)
+    device = loaded(request.param, tiny)
     yield device
     device.close()
 
@@ -126,7 +142,22 @@ def test_with_guesses(device: Device, alone: Answers) -> None:
         drafted += driver.scheduler.counters.drafted
         steps += driver.steps
     assert 0 < right < drafted
-    assert steps == sum(len(tokens) + (reason == "stop") for tokens, reason, *_ in alone.values()) - right
+    assert steps == sum(len(tokens) + (reason == "stop") for tokens, _, reason, *_ in alone.values()) - right
+
+
+def test_among_64_others(device: Device, alone: Answers) -> None:
+    driver = Driver(ROOMY, 256, OTHERS + COUNT, device)
+    together = answers(driver, *CROWD[::2], *REQUESTS, *CROWD[1::2])
+    assert {number: together[number] for number in alone} == alone
+    assert driver.scheduler.counters.preemptions == 0
+
+
+def test_by_other_devices_of_other_numbers_of_threads(device: Device, alone: Answers, tiny: Path) -> None:
+    """As after a restart: the checkpoint is read again."""
+    for factory in RESTARTED[device.name]:
+        other = loaded(factory, tiny)
+        assert answers(Driver(ROOMY, 64, 16, other), *REQUESTS) == alone, factory
+        other.close()
 
 
 def test_with_so_few_blocks_that_answers_give_way(device: Device, alone: Answers) -> None:
@@ -142,7 +173,10 @@ def test_resumed_from_a_journal(device: Device, alone: Answers, share: float) ->
     for asked in REQUESTS:
         tokens, *_ = alone[asked.request]
         resumed.append(msgspec.structs.replace(asked, generated=tokens[: round(share * len(tokens))]))
-    assert answers(Driver(ROOMY, 64, 16, device), *resumed) == alone
+    found = answers(Driver(ROOMY, 64, 16, device), *resumed)
+    for asked in resumed:
+        tokens, scores, *rest = alone[asked.request]
+        assert found[asked.request] == (tokens, scores[len(asked.generated) :], *rest)
 
 
 def test_one_resumed_at_each_of_its_tokens(device: Device, alone: Answers) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import json
+import re
 import shutil
 import signal
 import socket
@@ -271,14 +272,17 @@ async def test_from_the_first_message_to_the_last(tiny: Path, tmp_path: Path) ->
         *loading, ready = client.heard
         assert all(isinstance(message, Loading) and message.done <= message.total for message in loading)
         phases = {message.phase: message for message in loading if isinstance(message, Loading)}
-        assert list(phases) == ["device", "weights", "grammars"]
+        assert list(phases) == ["device", "weights", "digest", "grammars"]
         assert all(message.done == message.total for message in phases.values())
         assert isinstance(ready, Ready)
         assert ready.vocab_size == TINY.vocab
         assert (ready.device, ready.context, ready.stop_tokens) == ("reference/float32", 200, [1, 2])
         assert (ready.kv_tokens, ready.kv_bytes) == (12 * 64, 12 * BLOCK_BYTES)
-        assert ready.fingerprint.startswith(f"reckon-{reckon.__version__}-reference-float32-")
-        assert list(ready.seconds) == ["device", "weights", "grammars"]
+        assert re.fullmatch(
+            rf"reckon-{re.escape(reckon.__version__)}\+\w{{8}}-reference-float32\+\w{{8}}-\w{{16}}", ready.fingerprint
+        )
+        assert ready.repeatable
+        assert list(ready.seconds) == ["device", "weights", "digest", "grammars"]
         assert all(0 <= taken < 20 for taken in ready.seconds.values())
         await client.ask(ask(1, 20, 5), ask(2, 70, 5))
         assert [end.usage for end in client.ends(2) if isinstance(end, Done)] == [Usage(70, 0, 5)]

@@ -20,6 +20,7 @@ from reckon.api.asking.schema import Asked
 from reckon.api.auth import check_model
 from reckon.api.exchange import Exchange
 from reckon.api.metrics import Metrics
+from reckon.engines.base import system_fingerprint
 from reckon.engines.pool import Pool
 from reckon.errors import ApiError
 from reckon.ledger.accounts import Account
@@ -65,8 +66,8 @@ class Answering:
         prepared = await engine.prepare(asked.job)
         engine.admit(prepared)
         exchange = Exchange(engine, prepared, account, self._ledger, self._metrics, stream=asked.stream, arrived=arrived)
-        head = Head(asked.job.id, int(time.time()), asked.job.model, engine.fingerprint, asked.job.n)
-        answer = Answer(asked, dialect(head), exchange, self._quiet_seconds)
+        head = Head(asked.job.id, int(time.time()), asked.job.model, system_fingerprint(engine), asked.job.n)
+        answer = Answer(asked, head, dialect(head), exchange, self._quiet_seconds)
         return Attended(answer.stream if asked.stream else answer.whole)
 
 
@@ -75,6 +76,7 @@ class Answer:
     """The two ways of sending what an exchange yields."""
 
     asked: Asked
+    head: Head
     dialect: Dialect
     exchange: Exchange
     quiet_seconds: float
@@ -103,7 +105,7 @@ class Answer:
             await out.write(self.dialect.end, last=True)
 
     def _headers(self) -> dict[str, str]:
-        headers = {"x-reckon-seed": str(self.asked.job.sampling.seed)}
+        headers = {"x-reckon-seed": str(self.asked.job.sampling.seed), "x-reckon-fingerprint": self.head.fingerprint}
         if self.asked.ignored:
             headers["x-reckon-ignored"] = ", ".join(self.asked.ignored)
         return headers

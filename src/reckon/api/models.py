@@ -13,7 +13,7 @@ from reckon.api import auth, spec
 from reckon.api.answers import http
 from reckon.api.asking.fields import BY_NAME
 from reckon.catalog.card import Card, Score
-from reckon.engines.base import Engine
+from reckon.engines.base import Engine, system_fingerprint
 from reckon.engines.pool import Pool
 from reckon.errors import ModelNotFound, RouteNotFound
 from reckon.job import Sampling
@@ -44,6 +44,8 @@ class SamplingDefaults(msgspec.Struct):
 
 
 class Metadata(msgspec.Struct):
+    """``repeatable`` promises equal answers to equal requests with equal seeds, while ``system_fingerprint`` is the same."""
+
     description: str
     context_length: int
     max_tokens: int
@@ -55,6 +57,8 @@ class Metadata(msgspec.Struct):
     featured: bool
     scores: tuple[Score, ...]
     sampling_defaults: SamplingDefaults
+    system_fingerprint: str
+    repeatable: bool
 
 
 class Model(msgspec.Struct, kw_only=True):
@@ -116,4 +120,6 @@ def _metadata(card: Card, engine: Engine) -> Metadata:
         featured=card.featured,
         scores=card.scores,
         sampling_defaults=SamplingDefaults("model" if engine.defaults else "page", **values),
+        system_fingerprint=system_fingerprint(engine),
+        repeatable=engine.repeatable,
     )

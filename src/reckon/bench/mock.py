@@ -35,6 +35,7 @@ class MockEngine:
     """A token for each answer every ``pace`` seconds; with 0, all of them as soon as it is asked."""
 
     fingerprint = "reckon-mock"
+    repeatable = True
     defaults: Mapping[str, float] = {}
 
     def __init__(self, card: Card, directory: Path, pace: float) -> None:

@@ -95,6 +95,12 @@ class Group(click.Group):
             raise click.ClickException(error.message) from None
 
 
+class Incomparable(click.ClickException):
+    """Nothing could be compared, which is not the same as a difference."""
+
+    exit_code = 2
+
+
 @click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(reckon.__version__)
 def main() -> None:
@@ -308,3 +314,25 @@ def evaluate(config: Config, suite: str, **options: Any) -> None:
     from reckon.cli.eval import evaluate as run
 
     sys.exit(0 if run(config, suite, **options) else 1)
+
+
+@main.command()
+@click.argument("files", nargs=-1, required=True, metavar="FILE...", type=click.Path(path_type=Path))
+@click.option("--url", default=None, help="Base URL of the server; default is the one on this machine.")
+@click.option("--key", envvar="RECKON_KEY", default=None, help="API key; without one, a key for this run is made.")
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@settings("host", "port", "home", "database", "token")
+def replay(config: Config, files: tuple[Path, ...], url: str | None, key: str | None, as_json: bool) -> None:
+    """Make recorded requests again and compare the answers.
+
+    FILE is a recording, as `reckon serve --record` writes it, or a file with one in each line. Ends with 0 when all are equal,
+    with 1 when a promise is broken (the same fingerprint, other bytes), and with 2 when one cannot be compared or nothing
+    promised the same.
+    """
+    from reckon.cli.replay import run
+
+    try:
+        code = run(config, files, url=url, key=key, as_json=as_json)
+    except ReckonError as error:
+        raise Incomparable(error.message) from None
+    sys.exit(code)

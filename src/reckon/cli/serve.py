@@ -22,6 +22,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
 from reckon.api.app import Entry, create_app
+from reckon.api.recording import Recorder
 from reckon.catalog.source import Source, resolve
 from reckon.cli.client import EVERYWHERE, url_of
 from reckon.cli.link import LINK_MINUTES, sign_in_link
@@ -42,6 +43,7 @@ T = TypeVar("T")
 PHASES = {
     "device": "starting the device for",
     "weights": "loading the weights of",
+    "digest": "checking the files of",
     "grammars": "reading the tokens of",
     "compile": "compiling the step for",
 }
@@ -123,9 +125,10 @@ async def answer(
     extra: Sequence[Entry] = (),
 ) -> None:
     """Run uvicorn on our socket. Ctrl-C lets running answers finish, for as long as ``drain_seconds`` says."""
+    app = create_app(config, pool, ledger, [*entries(config, pool, ledger), *extra], refused)
     server = _Server(
         uvicorn.Config(
-            create_app(config, pool, ledger, [*entries(config, pool, ledger), *extra], refused),
+            Recorder(app, _kept(config)) if config.record else app,
             log_config=None,
             access_log=False,
             lifespan="off",
@@ -161,6 +164,8 @@ async def _greet(
     url = url_of(host, port)
     where = " and every address of this machine" if host in EVERYWHERE else ""
     console.print(f"Listening on {url}{where} after {time.monotonic() - begin:.1f} s.  Ctrl-C drains and stops.")
+    if config.record:
+        console.print(f"Recording every request and its answer in {_kept(config)}.")
     key = await _first_key(config, ledger)
     if key is not None:
         console.print(f"\nYour key, made now and shown once:\n\n  {key}")
@@ -168,6 +173,10 @@ async def _greet(
     if link is not None:
         console.print(f"\nThe pages, signed in (this link works once, within {LINK_MINUTES} minutes):\n\n  {link}")
     console.print(f"\nTry it:\n\n{curl(url, key, sources[0].card.id)}\n")
+
+
+def _kept(config: Config) -> Path:
+    return Path(config.record).expanduser().absolute()
 
 
 async def _first_key(config: Config, ledger: Ledger) -> str | None:

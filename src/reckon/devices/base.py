@@ -23,7 +23,12 @@ class Device(Protocol):
 
     name: str
     numeric_path: str
-    """What decides the bits besides weights and code, such as "cpu/avx512bf16". Part of the system fingerprint."""
+    """How numbers are computed, such as "cpu/avx512bf16". Part of the system fingerprint."""
+    toolchain: tuple[str, ...]
+    """What else decides the bits besides weights and our code: compilers and libraries with their versions, and what of the
+    processor they compile for. Its digest is a part of the system fingerprint."""
+    repeatable: bool
+    """Whether the device keeps the promise above, today and after a restart. One that does not is named in every answer."""
 
     def load(self, arch: Arch, weights: Weights, progress: Progress) -> None:
         """Take the weights into the device's own layout and make its code ready. ``weights`` may be closed afterwards."""

@@ -5,6 +5,7 @@ it), so nothing but its own sequence can reach its bits. Products are einsum's, 
 another number of rows or threads. Sampling is in ``sampling.py``; the worker and the tests call this.
 """
 
+import platform
 from dataclasses import dataclass
 
 import numpy as np
@@ -43,9 +44,14 @@ class ReferenceDevice:
 
     name = "reference"
     numeric_path = "reference/float32"
+    repeatable = True
 
     keys: Floats  # [layers, blocks, BLOCK_SIZE, kv_heads, head_dim], rotated
     values: Floats  # like keys
+
+    def __init__(self) -> None:
+        found = np.show_config(mode="dicts")["SIMD Extensions"].get("found", [])
+        self.toolchain = (f"numpy {np.__version__}", "".join(platform.libc_ver()), platform.machine(), *found)
 
     def load(self, arch: Arch, weights: Weights, progress: Progress) -> None:
         self._arch = arch

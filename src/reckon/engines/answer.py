@@ -47,7 +47,6 @@ class Choice:
         self.ended: Done | Failed | Gone | None = None
         self.stopping = False
         self.restarts = 0
-        self._job_id = job.id
         self._decoder = tokenizer.decoder()
         self._splitter = Splitter(job.stop, bool(job.tools))
         self._scores = Scores(tokenizer)
@@ -118,8 +117,9 @@ class Choice:
                     yield CallDelta(self.index, index, fragment)
 
     def _call_id(self, index: int) -> str:
-        """The same for the same answer, whoever asks."""
-        return "call_" + hashlib.sha256(f"{self._job_id}/{self.index}/{index}".encode()).hexdigest()[:24]
+        """The same whenever the same is asked; another one for another turn of a conversation, whose prompt is longer."""
+        asked = self.submit.prompt, self.submit.sampling.seed, self.index, index
+        return "call_" + hashlib.sha256(msgspec.json.encode(asked)).hexdigest()[:24]
 
 
 class NativeRun:

@@ -9,7 +9,7 @@ from typing import Protocol
 import msgspec
 
 from reckon.catalog.card import Card
-from reckon.job import Event, Job, Usage
+from reckon.job import UNREPEATABLE, Event, Job, Usage
 
 
 class Prepared(msgspec.Struct, frozen=True):
@@ -57,11 +57,13 @@ class Run(Protocol):
 class Engine(Protocol):
     """Order of calls: start once; prepare, admit, run per job; close once.
 
-    ``defaults`` are the sampling values of requests that do not say theirs, where they are not the page's.
+    ``defaults`` are the sampling values of requests that do not say theirs, where they are not the page's. ``repeatable``
+    promises that requests with equal seeds have equal answers for as long as the ``fingerprint`` is the same.
     """
 
     card: Card
     fingerprint: str
+    repeatable: bool
     defaults: Mapping[str, float]
 
     async def start(self) -> None:
@@ -79,3 +81,8 @@ class Engine(Protocol):
 
     async def close(self) -> None:
         """Stop at once. Whoever wants to drain waits for the runs first."""
+
+
+def system_fingerprint(engine: Engine) -> str:
+    """What answers show: the engine's fingerprint, and whether nothing is promised by it."""
+    return engine.fingerprint if engine.repeatable else engine.fingerprint + UNREPEATABLE

@@ -53,6 +53,7 @@ class NativeEngine:
     def __init__(self, card: Card, directory: Path, config: Config, watch: Watch) -> None:
         self.card = card
         self.fingerprint = ""
+        self.repeatable = False
         self.defaults: Mapping[str, float] = sampling_defaults(directory) if config.sampling_defaults == "model" else {}
         self.context = card.context
         self.restarts = 0
@@ -277,11 +278,17 @@ class NativeEngine:
 
     def _adopt(self, child: Child) -> None:
         """A new worker: its facts, and the answers that the old one left behind."""
+        before = self.fingerprint
         self._child = child
-        self.fingerprint = child.ready.fingerprint
+        # A request that leaves its sampling to the model is another one where the model's own defaults hold.
+        self.fingerprint = child.ready.fingerprint + ("-own-defaults" if self.defaults else "")
+        self.repeatable = child.ready.repeatable
         self.context = min(self.card.context, child.ready.context)
         self._stop_tokens, self._vocab_size = child.ready.stop_tokens, child.ready.vocab_size
         self._pulse_time = time.monotonic()
+        if before not in ("", self.fingerprint):
+            log.error("the worker of %s is another engine now: it was %s and is %s", self.card.id, before, self.fingerprint)
+            self._give_up("the engine was lost, and the one that came back would not go on with the same bytes")
         self._send(*(choice.again() for _, choice in self._open.values()))
 
     def _settle_lost(self) -> None:

@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import reckon
 from reckon.devices.batch import BLOCK_SIZE
 from reckon.devices.select import select
 from reckon.errors import SetupError
@@ -29,8 +28,10 @@ from reckon.link import (
     WorkerEnd,
 )
 from reckon.models.arch import read_arch, read_generation
+from reckon.models.identity import model_digest
 from reckon.models.weights import Weights
 from reckon.worker.blocks import Blocks
+from reckon.worker.fingerprint import fingerprint
 from reckon.worker.grammar import Grammars
 from reckon.worker.runner import Runner
 from reckon.worker.scheduler import Plan, Scheduler
@@ -79,7 +80,9 @@ def start(launch: Launch, link: WorkerEnd) -> tuple[Runner, Ready, Scheduler]:
     runner = Runner(device)
     runner.load(arch, weights, progress)
     room = runner.allocate(arch, launch.kv_bytes, launch.context, launch.max_sequences)
-    fingerprint = f"reckon-{reckon.__version__}-{device.numeric_path.replace('/', '-')}-{weights.digest}"
+    progress("digest", 0, 1)
+    name = fingerprint(device, model_digest(directory, weights))
+    progress("digest", 1, 1)
     weights.close()
     stop_tokens = list(read_generation(directory).eos_token_ids)
     progress("grammars", 0, 1)
@@ -88,8 +91,8 @@ def start(launch: Launch, link: WorkerEnd) -> tuple[Runner, Ready, Scheduler]:
     progress("grammars", 1, 1)
     phases = {phase: round(taken, 3) for phase, taken in seconds.items()}
     ready = Ready(
-        device.numeric_path, fingerprint, room.context, stop_tokens, room.blocks * BLOCK_SIZE, room.bytes, phases,
-        arch.vocab_size,
+        device.numeric_path, name, room.context, stop_tokens, room.blocks * BLOCK_SIZE, room.bytes, phases,
+        arch.vocab_size, device.repeatable,
     )  # fmt: skip
     scheduler = Scheduler(Blocks(room.blocks), launch.step_tokens, launch.max_sequences, grammars.matcher, drafts=launch.drafts)
     return runner, ready, scheduler

@@ -1,6 +1,7 @@
 """The cpu device: numba code behind the seam of devices/base.py. Owns the packed weights, the KV blocks and the threads.
 
-Bits depend on the instruction set (``numeric_path``) and on nothing else of the machine: not on threads, not on the batch.
+Bits depend on the instruction set (``numeric_path``) and the machine code that LLVM makes for it (``toolchain``), and on
+nothing else of the machine: not on threads, not on the batch.
 """
 
 import os
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from reckon.devices.base import Progress
 from reckon.devices.batch import Batch, Sampled, SamplingRows
 from reckon.devices.cpu import isa as sets
+from reckon.devices.cpu.compile import target
 from reckon.devices.cpu.layout import KV, Shape, kv_block_elements, pack, padded, shape_of
 from reckon.devices.cpu.sampling import Choice, make_choice, make_room, make_scratch
 from reckon.devices.cpu.step import GROUP_ITEMS, Rows, Work, make_work, phases, step
@@ -24,10 +26,12 @@ class CpuDevice:
     """Qwen2 on CPU cores. ``isa`` forces an instruction set by name; ``threads`` 0 takes a thread per usable core."""
 
     name = "cpu"
+    repeatable = True
 
     def __init__(self, threads: int = 0, isa: str = "") -> None:
         self._isa_name, self._isa = sets.choose(isa)
         self.numeric_path = f"cpu/{self._isa_name}"
+        self.toolchain = target()
         self._threads = threads or len(os.sched_getaffinity(0))
 
     def load(self, arch: Arch, weights: Weights, progress: Progress) -> None:

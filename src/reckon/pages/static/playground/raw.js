@@ -1,6 +1,7 @@
 /** What went over the wire, both ways, character by character: the request as it was sent, and everything that came back. */
 
 import { copyButton, h } from "./dom.js";
+import { recording } from "./recording.js";
 
 export class RawView {
   #exchange = null;
@@ -16,11 +17,12 @@ export class RawView {
         h("div", { class: "pg-wire-title" }, h("h3", {}, title), copyButton("Copy", text)),
         ...pres,
       );
+    const keep = copyButton("Copy for reckon replay", () => recording(this.#exchange));
     const close = h("button", { type: "button", class: "button quiet", onclick: () => this.element.close() }, "Close");
     this.element = h(
       "dialog",
       { class: "pg-dialog", "aria-labelledby": "pg-raw-title" },
-      h("div", { class: "pg-dialog-head" }, h("h2", { id: "pg-raw-title" }, "Raw request and events"), close),
+      h("div", { class: "pg-dialog-head" }, h("h2", { id: "pg-raw-title" }, "Raw request and events"), keep, close),
       h(
         "div",
         { class: "pg-wires" },
