@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable
 from contextlib import closing
 from decimal import Decimal, InvalidOperation
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
@@ -17,6 +18,10 @@ from reckon.errors import ReckonError
 Command = TypeVar("Command", bound=Callable[..., Any])
 Result = TypeVar("Result")
 DEFAULT_MODEL = "reckon/abacus"
+FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+DIRECTORY = click.Path(exists=True, file_okay=False, path_type=Path)
+NEW_FILE = click.Path(path_type=Path)
+SECONDS = click.FloatRange(min=0.1)
 
 
 def settings(*names: str) -> Callable[[Command], Command]:
@@ -63,6 +68,11 @@ def _sizes(context: click.Context, parameter: click.Parameter, value: str) -> li
     if min(sizes) < 1:
         raise click.BadParameter(f"{value!r} must be numbers of at least 1, divided by commas")
     return sizes
+
+
+def _sizes_or_none(context: click.Context, parameter: click.Parameter, value: str) -> list[int]:
+    """The same, or the word none."""
+    return [] if value == "none" else _sizes(context, parameter, value)
 
 
 def _in_ledger(config: Config, work: Callable[[Any], Result], *, reads_only: bool = False) -> Result:
@@ -234,6 +244,49 @@ def bench_engine(config: Config, model: str, batches: list[int], prompt: int, to
     from reckon.bench.engine import measure
 
     measure(config, model, batches, prompt, tokens)
+
+
+@bench.command("versus")
+@click.argument("model", default=DEFAULT_MODEL)
+@click.option(
+    "--peer", "peers", multiple=True, metavar="NAME=VENV", help="A peer's virtual environment; may be given for each."
+)
+@click.option("--gguf", type=FILE, help="Weights for llama.cpp; made once with gguf of its environment if not given.")
+@click.option("--ir", type=DIRECTORY, help="Weights for openvino; made once with optimum-cli of its environment if not given.")
+@click.option("--dtype", default="auto", type=click.Choice(["auto", "bfloat16", "float32"]), help="Of vllm and transformers.")
+@click.option("--decode", default="1,8,32", callback=_sizes_or_none, help="Answers at a time, or none.", show_default=True)
+@click.option("--prompt", default=256, type=click.IntRange(min=1), help="Prompt tokens of these.", show_default=True)
+@click.option("--prefill", default="256,2048", callback=_sizes_or_none, help="Prompts alone, or none.", show_default=True)
+@click.option("--rounds", default=6, type=click.IntRange(min=1), help="Turns of every contestant.", show_default=True)
+@click.option("--steps", default=8, type=click.IntRange(min=1), help="Decode steps of a turn.", show_default=True)
+@click.option("--load-seconds", default=900.0, type=SECONDS, help="How long a contestant may load.", show_default=True)
+@click.option("--turn-seconds", default=300.0, type=SECONDS, help="How long a turn may take.", show_default=True)
+@click.option("--http", is_flag=True, help="Servers instead of engines: clients that stream one completion after another.")
+@click.option("--clients", default="1,8", callback=_sizes, help="Of these, how many at a time.", show_default=True)
+@click.option("--tokens", default=32, type=click.IntRange(min=1), help="Of these, tokens of an answer.", show_default=True)
+@click.option("--json", "json_file", type=NEW_FILE, help="Write everything there, down to the samples.")
+@settings("device", "threads", "home", "step_tokens", "kv_memory_gb")
+def bench_versus(config: Config, model: str, **options: Any) -> None:
+    """The engine beside its peers: the same prompts, in turns, samples that were disturbed left out. See docs/bench.md.
+
+    With --http, reckon serve beside the servers of vllm and llama.cpp.
+    """
+    from reckon.cli.versus import engines, servers
+
+    (servers if options.pop("http") else engines)(config, model, options)
+
+
+@bench.command("checkpoint")
+@click.argument("directory", type=NEW_FILE)
+@click.option("--shape", required=True, type=click.Choice(["0.5b", "1.5b"]), help="Of which published Qwen2.5.")
+@click.option("--seed", default=0, type=click.IntRange(min=0), show_default=True)
+@click.option("--tokenizer", type=FILE, help="A tokenizer.json; abacus's own if not given.")
+def bench_checkpoint(directory: Path, shape: str, seed: int, tokenizer: Path | None) -> None:
+    """Write a checkpoint with random weights, as fast as a real one of that shape, to measure with."""
+    from reckon.bench.checkpoint import SHAPES, write
+
+    weights = write(directory, SHAPES[shape], seed, tokenizer)
+    click.echo(f"{directory}: {weights / 1e6:,.0f} million weights")
 
 
 @main.command("eval")
