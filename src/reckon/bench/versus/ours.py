@@ -1,6 +1,7 @@
 """``python -m reckon.bench.versus.ours FD``: our side of the contest, the worker's own scheduler, runner and sampler.
 
-What the worker adds in service is the socket to the API process; that is measured by ``reckon bench serve``.
+What the worker adds in service is the socket to the API process. Guesses are off: a random model repeats itself, which would
+make them look better than they are, and no peer guesses here.
 """
 
 import importlib.metadata
@@ -41,7 +42,7 @@ class Ours:
         room = self._runner.allocate(arch, order["kv_bytes"], order["context"], order["sequences"])
         if room.context < order["context"]:
             raise BadSetting(f"the longest sequence here has {room.context} tokens, and {order['context']} are asked for")
-        self._scheduler = Scheduler(Blocks(room.blocks), order["step_tokens"], order["sequences"])
+        self._scheduler = Scheduler(Blocks(room.blocks), order["step_tokens"], order["sequences"], drafts=False)
         kind = "bf16" if device.name == "cpu" else "float32"
         return {
             "versions": {
@@ -50,7 +51,8 @@ class Ours:
             },
             "settings": {
                 "path": device.numeric_path, "threads": str(order["threads"]), "weights": kind, "KV": kind,
-                "step tokens": str(order["step_tokens"]), "sampling": "greedy, through the scheduler and the sampler",
+                "step tokens": str(order["step_tokens"]), "drafts": "off",
+                "sampling": "greedy, through the scheduler and the sampler",
             },
         }  # fmt: skip
 

@@ -79,12 +79,12 @@ def free_port() -> int:
 
 
 def reckon_command(python: str, checkpoint: Path, port: int, device: str, threads: int, home: Path) -> list[str]:
-    """With a ledger of its own, so that it may run beside a server that people use."""
+    """With a ledger of its own, so that it may run beside a server that people use; without guesses, as in ``ours.py``."""
     flags = {
         "--port": port, "--host": HOST, "--device": device, "--threads": threads, "--home": home,
         "--database": f"sqlite:///{home}/bench/ledger.db",
     }  # fmt: skip
-    return [python, "-m", "reckon", "serve", str(checkpoint), *_flat(flags)]
+    return [python, "-m", "reckon", "serve", str(checkpoint), *_flat(flags), "--no-drafts"]
 
 
 def vllm_command(venv: Path, checkpoint: Path, port: int, dtype: str, context: int, sequences: int) -> list[str]:
