@@ -279,7 +279,7 @@ def bench_versus(config: Config, model: str, **options: Any) -> None:
 @bench.command("checkpoint")
 @click.argument("directory", type=NEW_FILE)
 @click.option("--shape", required=True, type=click.Choice(["0.5b", "1.5b"]), help="Of which published Qwen2.5.")
-@click.option("--seed", default=0, type=click.IntRange(min=0), show_default=True)
+@click.option("--seed", default=0, type=click.IntRange(min=0), help="The same makes the same weights.", show_default=True)
 @click.option("--tokenizer", type=FILE, help="A tokenizer.json; abacus's own if not given.")
 def bench_checkpoint(directory: Path, shape: str, seed: int, tokenizer: Path | None) -> None:
     """Write a checkpoint with random weights, as fast as a real one of that shape, to measure with."""

@@ -93,7 +93,7 @@ os.kill(os.getpid(), signal.SIGKILL)
 
 
 def test_a_stopped_one_does_not_outlive_its_parent(tmp_path: Path) -> None:
-    """Nobody is left to close its line and wake it up: the kernel does."""
+    """Nobody is left to wake it up, so that it could notice: the kernel kills it."""
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
     words = [sys.executable, "-c", ABANDON, str(tmp_path)]
     parent = subprocess.run(words, env=environment, stdout=subprocess.PIPE, text=True, check=False)
