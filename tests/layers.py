@@ -25,6 +25,18 @@ WORKER_SIDE = frozenset({"devices", "models", "worker"})
 CLOSED = ("reckon.api.asking", "reckon.api.answers")
 """Rooms within rooms that import nothing of the room around them but what is their own."""
 
+PEERS = "reckon.bench.peers."
+PEER_LIBRARIES = {
+    "orders": frozenset[str](),
+    "for_llama_cpp": frozenset({"llama_cpp", "orders"}),
+    "for_openvino": frozenset({"openvino", "openvino_genai", "numpy", "orders"}),
+    "for_transformers": frozenset({"torch", "transformers", "orders"}),
+    "for_vllm": frozenset({"torch", "vllm", "orders"}),
+    "to_gguf": frozenset({"gguf", "numpy"}),
+}
+"""Files that another interpreter runs, where nothing of ours is installed: each has the library of its peer, and ``orders``
+beside it, which alone may be imported as ours too."""
+
 LAZY = ("reckon.cli.", "reckon.devices.select")
 """Who may import inside functions: the command line answers --help at once, and a device's library comes when it is chosen."""
 
@@ -98,6 +110,9 @@ def breaches(module: str, source: str) -> list[str]:
 def _complaints(module: str, one: Import) -> Iterator[str]:
     if not one.at_top and not module.startswith(LAZY):
         yield f"imports {one.target} inside something"
+    if module.startswith(PEERS):
+        yield from _in_peers_venv(module.removeprefix(PEERS), one.target.split(".")[0])
+        return
     if one.target.startswith("."):
         yield "imports relatively"
     elif one.target.split(".")[0] == "reckon":
@@ -121,7 +136,14 @@ def _between_rooms(here: str, there: str) -> Iterator[str]:
         yield f"imports {there}, which is on the other side of the link than {here}"
 
 
+def _in_peers_venv(script: str, library: str) -> Iterator[str]:
+    if library not in sys.stdlib_module_names and library not in PEER_LIBRARIES.get(script, frozenset()):
+        yield f"imports {library or 'relatively'}, which {script} does without: it runs in its peer's venv"
+
+
 def _within_room(module: str, target: str) -> Iterator[str]:
+    if f"{target}.".startswith(PEERS) and target != f"{PEERS}orders":
+        yield f"imports {target}, which is for another interpreter"
     for room in CLOSED:
         around = room.rpartition(".")[0]
         if module.startswith(f"{room}.") and target.startswith(around) and not target.startswith(room):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from layers import MAX_FILE_LINES, RANK, breaches, cycle, libraries, long_functions
+from layers import MAX_FILE_LINES, PEER_LIBRARIES, PEERS, RANK, breaches, cycle, libraries, long_functions
 
 ROOT = Path(__file__).parents[1]
 SRC = ROOT / "src"
@@ -73,10 +73,15 @@ def test_libraries_are_those_that_are_declared() -> None:
         {re.split(r"[^\w-]", requirement)[0].replace("-", "_") for requirement in requirements}
         for requirements in (project["dependencies"], extras["cuda"] + extras["plots"])
     )
-    used = set().union(*(libraries(module, source) for module, source in SOURCES.items()))
+    ours = {module: source for module, source in SOURCES.items() if not module.startswith(PEERS)}
+    used = set().union(*(libraries(module, source) for module, source in ours.items()))
     for library, bringer in BROUGHT_ALONG.items():
         assert any(re.match(rf"{library}\b", requirement) for requirement in importlib.metadata.requires(bringer) or [])
     assert used - optional - BROUGHT_ALONG.keys() == declared  # both ways: nothing is declared that is not used
+
+
+def test_every_script_for_a_peer_has_a_rule() -> None:
+    assert {module.removeprefix(PEERS) for module in SOURCES if module.startswith(PEERS)} == set(PEER_LIBRARIES)
 
 
 WEB = {"alembic", "httpx", "huggingface_hub", "jinja2", "sqlalchemy", "starlette", "tokenizers", "uvicorn"}
@@ -138,6 +143,16 @@ def test_what_a_process_does_not_load(module: str, absent: set[str]) -> None:
         ("reckon.devices.cpu.step", "import torch", "imports torch, which only the cuda device may"),
         ("reckon.cli.serve", "def f():\n    import torch", "imports torch, which only the cuda device may"),
         ("reckon.bench.serve", "from matplotlib.figure import Figure", "imports matplotlib, which only reckon.bench.plot may"),
+        ("reckon.bench.peers.for_vllm", "from reckon.job import Job", "imports reckon, which for_vllm does without"),
+        ("reckon.bench.peers.for_vllm", "import llama_cpp", "imports llama_cpp, which for_vllm does without"),
+        ("reckon.bench.peers.for_vllm", "def f():\n    import vllm", "imports vllm inside something"),
+        ("reckon.bench.peers.orders", "import numpy", "imports numpy, which orders does without"),
+        (
+            "reckon.bench.versus.ours",
+            "from reckon.bench.peers import for_vllm",
+            "imports reckon.bench.peers, which is for another",
+        ),
+        ("reckon.cli.main", "def f():\n    import reckon.bench.peers.for_vllm", "which is for another interpreter"),
     ],
 )
 def test_a_bad_import_is_caught(module: str, source: str, complaint: str) -> None:
@@ -152,6 +167,8 @@ def test_a_bad_import_is_caught(module: str, source: str, complaint: str) -> Non
         ("reckon.api.asking.schema", "from reckon.api.asking import fields\nfrom reckon.job import Job"),
         ("reckon.cli.main", "def f():\n    from reckon.worker.loop import serve"),
         ("reckon.devices.select", "def f():\n    from reckon.devices.reference import ReferenceDevice"),
+        ("reckon.bench.peers.for_vllm", "import os\nimport vllm\nfrom orders import serve"),
+        ("reckon.bench.versus.ours", "from reckon.bench.peers.orders import serve"),
         ("reckon.devices.cuda.decoder", "import torch\nimport triton.language as tl"),
         ("reckon.worker.loop", "from reckon.devices.base import Device\nfrom reckon.link import Submit\nimport numpy"),
     ],

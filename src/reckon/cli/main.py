@@ -1,6 +1,5 @@
 """The command line: each command parses, calls one function and prints. Imports are inside, so that --help answers at once."""
 
-import functools
 import json
 import sys
 from collections.abc import Callable
@@ -12,38 +11,12 @@ from typing import Any, TypeVar
 import click
 
 import reckon
-from reckon.config import SETTINGS, Config, Setting, load
+from reckon.cli.bench import bench
+from reckon.cli.options import DEFAULT_MODEL, settings
+from reckon.config import Config
 from reckon.errors import ReckonError
 
-Command = TypeVar("Command", bound=Callable[..., Any])
 Result = TypeVar("Result")
-DEFAULT_MODEL = "reckon/abacus"
-WRITTEN = click.Path(dir_okay=False, writable=True, path_type=Path)
-
-
-def settings(*names: str) -> Callable[[Command], Command]:
-    """Give a command the flags of these rows of SETTINGS (all, if none is named) and pass it the checked Config."""
-
-    def decorate(command: Command) -> Command:
-        @functools.wraps(command)
-        def with_config(*args: Any, **kwargs: Any) -> Any:
-            flags = {setting.name: kwargs.pop(setting.name, None) for setting in SETTINGS}
-            return command(load(flags), *args, **kwargs)
-
-        decorated: Any = with_config
-        for setting in reversed(SETTINGS):
-            if not names or setting.name in names:
-                decorated = _option(setting)(decorated)
-        return decorated  # type: ignore[no-any-return]
-
-    return decorate
-
-
-def _option(setting: Setting) -> Callable[[Any], Any]:
-    words = f"  [{'|'.join(setting.choices)}]" if setting.choices else ""
-    shown = "" if setting.default in ("", 0, 0.0) else f"  [default: {setting.default}]"
-    flags = f"{setting.flag}/--no-{setting.flag[2:]}" if isinstance(setting.default, bool) else setting.flag
-    return click.option(flags, setting.name, default=None, help=setting.help + words + shown)
 
 
 def _nano_dollars(context: click.Context, parameter: click.Parameter, value: str | None) -> int | None:
@@ -57,25 +30,6 @@ def _nano_dollars(context: click.Context, parameter: click.Parameter, value: str
     except InvalidOperation:
         raise click.BadParameter(f"{value!r} is not an amount in USD of at least 0 and less than 1e9") from None
     return int(amount * 10**9)
-
-
-def _sizes(context: click.Context, parameter: click.Parameter, value: str) -> list[int]:
-    """Numbers divided by commas."""
-    sizes = [int(size) if size.strip().isdecimal() else 0 for size in value.split(",")]
-    if min(sizes) < 1:
-        raise click.BadParameter(f"{value!r} must be numbers of at least 1, divided by commas")
-    return sizes
-
-
-def _rates(context: click.Context, parameter: click.Parameter, value: str) -> list[float]:
-    """Requests per second, divided by commas."""
-    try:
-        rates = [float(rate) for rate in value.split(",")]
-        if not all(0 < rate < 1e6 for rate in rates):
-            raise ValueError
-    except ValueError:
-        raise click.BadParameter(f"{value!r} must be numbers over 0 and under a million, divided by commas") from None
-    return rates
 
 
 def _in_ledger(config: Config, work: Callable[[Any], Result], *, reads_only: bool = False) -> Result:
@@ -237,62 +191,6 @@ def usage(config: Config, as_json: bool) -> None:
         tables.usage(rows)
 
 
-@main.group()
-def bench() -> None:
-    """Measure: the engine alone, a server under load, the peers beside us."""
-
-
-@bench.command("engine")
-@click.argument("model", default=DEFAULT_MODEL)
-@click.option("--batches", default="1,8,32", callback=_sizes, help="Numbers of answers at a time.", show_default=True)
-@click.option("--prompt", default=256, type=click.IntRange(min=1), help="Prompt tokens of each.", show_default=True)
-@click.option("--tokens", default=64, type=click.IntRange(min=2), help="Tokens generated of each.", show_default=True)
-@settings("device", "threads", "home", "step_tokens", "kv_memory_gb", "drafts")
-def bench_engine(config: Config, model: str, batches: list[int], prompt: int, tokens: int) -> None:
-    """Prefill and decode of the engine, scheduler and sampler included, on random prompts."""
-    from reckon.bench.engine import measure
-
-    measure(config, model, batches, prompt, tokens)
-
-
-@bench.command("serve")
-@click.option("--url", default=None, help="Base URL of any OpenAI-compatible server; default is the one on this machine.")
-@click.option("--key", envvar="RECKON_KEY", default=None, help="API key; without one, a key for this run is made.")
-@click.option("--model", default=DEFAULT_MODEL, help="Model id.", show_default=True)
-@click.option("--rate", "rates", default="1,2,4", callback=_rates, help="Requests per second, one run each.", show_default=True)
-@click.option("--prompt", default=256, type=click.IntRange(min=1), help="Prompt tokens of each.", show_default=True)
-@click.option("--tokens", default=128, type=click.IntRange(min=1), help="Answer tokens of each.", show_default=True)
-@click.option("--seconds", type=click.FloatRange(min=0, min_open=True), help="How long requests arrive at each rate.")
-@click.option("--requests", type=click.IntRange(min=1), help="How many arrive; 30 seconds' worth if neither is given.")
-@click.option("--seed", default=0, type=click.IntRange(min=0), help="Of arrivals and prompts.", show_default=True)
-@click.option("--ttft-bound", type=click.FloatRange(min=0), metavar="MS", help="Good answers begin within so many ms.")
-@click.option("--itl-bound", type=click.FloatRange(min=0), metavar="MS", help="Good answers take at most so many ms a token.")
-@click.option("--timeout", default=600.0, type=click.FloatRange(min=1), help="Seconds for one request.", show_default=True)
-@click.option("--json", "record", type=WRITTEN, help="Write the record of the measurement here.")
-@click.option("--plot", type=WRITTEN, help="Draw the distributions into this PNG; needs the extra 'plots'.")
-@settings("host", "port", "home", "database", "token")
-def bench_serve(config: Config, **options: Any) -> None:
-    """A running server under an open-loop load: Poisson arrivals that do not wait for late answers."""
-    from reckon.cli.load import offer
-
-    offer(config, **options)
-
-
-@bench.command("api")
-@click.option("--streams", default=2000, type=click.IntRange(min=1), help="Streams at the same time.", show_default=True)
-@click.option(
-    "--queued", default=10_000, type=click.IntRange(min=1), help="Answers that wait in the scheduler.", show_default=True
-)
-@click.option("--requests", default=1000, type=click.IntRange(min=1), help="Requests of one client.", show_default=True)
-@click.option("--seconds", default=2.0, type=click.FloatRange(min=0.1), help="With all streams at once.", show_default=True)
-@click.option("--json", "record", type=WRITTEN, help="Write the record of the measurement here.")
-def bench_api(streams: int, queued: int, requests: int, seconds: float, record: Path | None) -> None:
-    """What the API adds to the engine's time, over an engine that computes nothing; and the scheduler with a long queue."""
-    from reckon.cli.overhead import overhead
-
-    overhead(streams, queued, requests, seconds, record)
-
-
 @main.command("eval")
 @click.argument("suite", default="abacus")
 @click.option("--model", default=None, help="Model id; default is the one that the suite is for.")
@@ -336,3 +234,6 @@ def replay(config: Config, files: tuple[Path, ...], url: str | None, key: str | 
     except ReckonError as error:
         raise Incomparable(error.message) from None
     sys.exit(code)
+
+
+main.add_command(bench)
