@@ -70,7 +70,7 @@ def bench_engine(config: Config, model: str, batches: list[int], prompt: int, to
 @click.option("--ttft-bound", type=click.FloatRange(min=0), metavar="MS", help="Good answers begin within so many ms.")
 @click.option("--itl-bound", type=click.FloatRange(min=0), metavar="MS", help="Good answers take at most so many ms a token.")
 @click.option("--timeout", default=600.0, type=click.FloatRange(min=1), help="Seconds for one request.", show_default=True)
-@click.option("--json", "record", type=WRITTEN, help="Write the record of the measurement here.")
+@click.option("--json", "json_file", type=WRITTEN, help="Write the record of the measurement here.")
 @click.option("--plot", type=WRITTEN, help="Draw the distributions into this PNG; needs the extra 'plots'.")
 @settings("host", "port", "home", "database", "token")
 def bench_serve(config: Config, **options: Any) -> None:
@@ -87,12 +87,12 @@ def bench_serve(config: Config, **options: Any) -> None:
 )
 @click.option("--requests", default=1000, type=click.IntRange(min=1), help="Requests of one client.", show_default=True)
 @click.option("--seconds", default=2.0, type=click.FloatRange(min=0.1), help="With all streams at once.", show_default=True)
-@click.option("--json", "record", type=WRITTEN, help="Write the record of the measurement here.")
-def bench_api(streams: int, queued: int, requests: int, seconds: float, record: Path | None) -> None:
+@click.option("--json", "json_file", type=WRITTEN, help="Write the record of the measurement here.")
+def bench_api(streams: int, queued: int, requests: int, seconds: float, json_file: Path | None) -> None:
     """What the API adds to the engine's time, over an engine that computes nothing; and the scheduler with a long queue."""
     from reckon.cli.overhead import overhead
 
-    overhead(streams, queued, requests, seconds, record)
+    overhead(streams, queued, requests, seconds, json_file)
 
 
 @bench.command("versus")

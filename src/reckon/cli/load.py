@@ -24,7 +24,7 @@ def offer(
     requests: int | None,
     ttft_bound: float | None,
     itl_bound: float | None,
-    record: Path | None,
+    json_file: Path | None,
     plot: Path | None,
     **wish: Any,
 ) -> None:
@@ -38,8 +38,8 @@ def offer(
     )  # fmt: skip
     with key_to(config, server, key, "bench") as secret:
         measured = measure(Server(server, secret, server.path.rstrip("/") + PATH), wished)
-    if record:
-        records.write(record, records.record("serve", [_row(one) for one in measured]))
+    if json_file:
+        records.write(json_file, records.record("serve", [_row(one) for one in measured]))
     if draw and plot:
         draw(plot, f"{wished.model}: prompts of {wished.prompt} tokens, answers of {wished.tokens}", measured)
 

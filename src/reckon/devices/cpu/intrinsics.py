@@ -167,12 +167,14 @@ def _tile_columns(builder, product, rows, vectors, column, w_base, x_base, x_ste
     """The loop over k for ``vectors`` vectors of columns, with all accumulators in registers."""
     b, lanes = builder, product.lanes
     x_type = I16 if product.operand is types.uint16 else F32
-    bits = ir.VectorType(I32, lanes)
     at = lambda number: ir.Constant(I64, number)  # noqa: E731
-    out_rows = [b.gep(out_base, [b.add(b.mul(out_step, at(row)), at(column))], source_etype=F32) for row in range(rows)]
     x_rows = [b.gep(x_base, [b.mul(x_step, at(row))], source_etype=x_type) for row in range(rows)]
-    outs = [[b.gep(out_rows[row], [at(v * lanes)], source_etype=F32) for v in range(vectors)] for row in range(rows)]
-    starts = [[b.load(outs[row][v], align=4, typ=product.floats) for v in range(vectors)] for row in range(rows)]
+    places = [
+        b.gep(out_base, [b.add(b.mul(out_step, at(row)), at(column + v * lanes))], source_etype=F32)
+        for row in range(rows)
+        for v in range(vectors)
+    ]
+    starts = [b.load(place, align=4, typ=product.floats) for place in places]
 
     before = b.block
     loop, after = b.append_basic_block("k"), b.append_basic_block("k.end")
@@ -180,32 +182,35 @@ def _tile_columns(builder, product, rows, vectors, column, w_base, x_base, x_ste
     b.position_at_end(loop)
     k = b.phi(I64)
     k.add_incoming(at(0), before)
-    sums = [[b.phi(product.floats) for _ in range(vectors)] for _ in range(rows)]
-    current = [list(row) for row in sums]
-    w_row = b.gep(w_base, [b.add(b.mul(k, at(PANEL)), at(column))], source_etype=I32)
+    sums = [b.phi(product.floats) for _ in places]
     if vectors * lanes < PANEL and column == 0:
         _prefetch_panel(b, w_base, k)
-    for part in product.parts:
-        # Loaded for each part anew: that frees registers, and it is in the cache.
-        loads = [b.load(b.gep(w_row, [at(v * lanes)], source_etype=I32), align=4, typ=bits) for v in range(vectors)]
-        weights = [product.weights(load, part) for load in loads]
-        for row in range(rows):
-            value = product.row(x_rows[row], k, part)
-            for v in range(vectors):
-                current[row][v] = product.add(current[row][v], value, weights[v])
-    for row in range(rows):
-        for v in range(vectors):
-            sums[row][v].add_incoming(starts[row][v], before)
-            sums[row][v].add_incoming(current[row][v], loop)
-            starts[row][v] = current[row][v]
+    w_row = b.gep(w_base, [b.add(b.mul(k, at(PANEL)), at(column))], source_etype=I32)
+    ends = _add_products(b, product, vectors, w_row, x_rows, k, sums)
+    for total, start, end in zip(sums, starts, ends, strict=True):
+        total.add_incoming(start, before)
+        total.add_incoming(end, loop)
     following_k = b.add(k, at(1))
     k.add_incoming(following_k, loop)
     b.cbranch(b.icmp_signed("<", following_k, count), loop, after)
 
     b.position_at_end(after)
-    for row in range(rows):
-        for v in range(vectors):
-            b.store(starts[row][v], outs[row][v], align=4)
+    for place, end in zip(places, ends, strict=True):
+        b.store(end, place, align=4)
+
+
+def _add_products(builder, product, vectors, w_row, x_rows, k, sums):
+    """The sums [rows * vectors] after the products of one k."""
+    bits, sums = ir.VectorType(I32, product.lanes), list(sums)
+    for part in product.parts:
+        # Loaded for each part anew: that frees registers, and it is in the cache.
+        places = [builder.gep(w_row, [ir.Constant(I64, v * product.lanes)], source_etype=I32) for v in range(vectors)]
+        weights = [product.weights(builder.load(place, align=4, typ=bits), part) for place in places]
+        for row, x_row in enumerate(x_rows):
+            value = product.row(x_row, k, part)
+            for v in range(vectors):
+                sums[row * vectors + v] = product.add(sums[row * vectors + v], value, weights[v])
+    return sums
 
 
 def _prefetch_panel(builder: ir.IRBuilder, w_base: ir.Value, k: ir.Value) -> None:
