@@ -26,7 +26,6 @@ def writer(path: Path) -> Iterator[sqlite3.Connection]:
         "PRAGMA journal_mode=WAL",
         "PRAGMA wal_autocheckpoint=0",
         "CREATE TABLE t (x)",
-        "INSERT INTO t VALUES (1)",
     ):
         connection.execute(statement).close()
     yield connection
