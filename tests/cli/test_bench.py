@@ -1,6 +1,7 @@
 """``reckon bench engine`` on a small random checkpoint: a row per batch size, and clean refusals."""
 
 import json
+import platform
 import re
 from pathlib import Path
 
@@ -51,30 +52,59 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> str:
     return str(directory)
 
 
-def rows(output: str) -> list[list[float]]:
-    cells = [re.findall(r"[\d.,]+", line) for line in output.splitlines() if re.match(r"│ +\d", line)]
-    return [[float(cell.replace(",", "")) for cell in row] for row in cells]
+def rows(output: str) -> list[list[str]]:
+    return [
+        [cell.strip() for cell in line.strip("│").split("│")] for line in output.splitlines() if re.match(r"│ [\d,]+ ", line)
+    ]
 
 
-@pytest.mark.parametrize(("prompt", "tokens"), [("20", "4"), ("1", "2")])
-def test_a_row_per_batch_size(prompt: str, tokens: str, checkpoint: str, reckon: Type) -> None:
-    sizes = ("--batches", "1,3, 5", "--prompt", prompt, "--tokens", tokens)
+@pytest.mark.parametrize("drafts", ["--drafts", "--no-drafts"])
+@pytest.mark.parametrize(("contexts", "steps"), [("20,130", "4"), ("1", "2")])
+def test_a_row_per_context_and_batch(
+    contexts: str, steps: str, drafts: str, checkpoint: str, reckon: Type, tmp_path: Path
+) -> None:
+    sizes = ("--batches", "1,3, 5", "--contexts", contexts, "--steps", steps, "--json", str(tmp_path / "engine.json"), drafts)
     result = reckon("bench", "engine", checkpoint, "--device", "reference", "--step-tokens", "16", *sizes)
     assert result.exit_code == 0, result.output
-    assert f"{checkpoint} on reference/float32: loaded in " in result.stdout
-    measured = rows(result.stdout)
-    assert [row[0] for row in measured] == [1, 3, 5]
-    assert all(number > 0 for row in measured for number in row)
+    assert f"{checkpoint} on reference/float32, 1 threads: loaded in " in result.stdout
+    wanted = [(context, batch) for context in contexts.split(",") for batch in ("1", "3", "5")]
+    assert [tuple(row[:2]) for row in rows(result.stdout)] == wanted
+    record = json.loads((tmp_path / "engine.json").read_text())
+    numbers = record["numbers"]
+    assert (record["bench"], numbers["path"]) == ("engine", "reference/float32")
+    assert [(str(row["context"]), str(row["batch"])) for row in numbers["decode"]] == wanted
+    assert [str(row["context"]) for row in numbers["prefill"]] == contexts.split(",")
+    assert all(row["tokens_per_second"] > 0 for row in numbers["prefill"] + numbers["decode"])
+    assert all(row["step_ms"] > 0 and row["tokens_per_step"] >= row["batch"] for row in numbers["decode"])
+    if drafts == "--no-drafts":
+        assert all(row["tokens_per_step"] == row["batch"] for row in numbers["decode"])
 
 
-def test_more_than_fits(checkpoint: str, reckon: Type) -> None:
+def test_the_cpu_device_says_where_its_time_goes(checkpoint: str, reckon: Type, tmp_path: Path) -> None:
+    sizes = ("--batches", "2", "--contexts", "70", "--steps", "4", "--threads", "2", "--json", str(tmp_path / "engine.json"))
+    result = reckon("bench", "engine", checkpoint, "--device", "cpu", *sizes)
+    assert result.exit_code == 0, result.output
+    (row,) = json.loads((tmp_path / "engine.json").read_text())["numbers"]["decode"]
+    if platform.machine() == "x86_64":
+        assert sum(row["phases"].values()) == pytest.approx(1)
+        assert {"qkv", "attend", "gate up", "down", "head", "sample"} <= row["phases"].keys()
+        assert min(row["phases"].values()) >= 0
+
+
+def test_more_than_the_context(checkpoint: str, reckon: Type) -> None:
     bench = ("bench", "engine", checkpoint, "--device", "reference")
-    assert refusal(reckon(*bench, "--prompt", "4096", "--tokens", "2")) == (
-        "prompt and tokens must be at most 4096 together here, not 4098"
+    assert refusal(reckon(*bench, "--contexts", "8,4096", "--steps", "2", "--no-drafts")) == (
+        "contexts and what 2 steps may say must be at most 4096 here, not 4107"
     )
-    assert re.fullmatch(
-        r"prompt and tokens must be at most \d+ together here, not 320", refusal(reckon(*bench, "--kv-memory-gb", "0.00001"))
-    )
+
+
+def test_what_has_no_room_is_named(checkpoint: str, reckon: Type) -> None:
+    sizes = ("--batches", "1,32", "--contexts", "100", "--steps", "2", "--kv-memory-gb", "0.0001")
+    result = reckon("bench", "engine", checkpoint, "--device", "reference", *sizes)
+    assert result.exit_code == 0, result.output
+    small, large = rows(result.stdout)
+    assert float(small[2]) > 0
+    assert large[:3] == ["100", "32", "no room for its KV blocks"]
 
 
 def test_no_such_model(reckon: Type, tmp_path: Path) -> None:

@@ -1,84 +1,207 @@
 """What ``reckon bench engine`` does: prefill and decode of a device through the real scheduler and sampler.
 
-Runs the worker's rooms in this process. Timings are medians over steps; the machine's noise is the reader's to judge.
+Runs the worker's rooms in this process. Decoding at a long context does not wait for its prompts: their blocks are handed to
+the prefix cache as if they had been computed, zeroed, so that they are memory like any other. Timings are medians over steps.
 """
 
 import statistics
+import sys
 import time
 from contextlib import closing
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
+import msgspec
 import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from reckon.bench import record
+from reckon.bench.memory import read_rate
 from reckon.catalog.source import resolve
 from reckon.config import Config
+from reckon.devices.batch import BLOCK_SIZE
+from reckon.devices.cpu.device import CpuDevice
 from reckon.devices.select import select
 from reckon.errors import BadSetting
 from reckon.job import Sampling
 from reckon.link import Submit
-from reckon.models.arch import read_arch
-from reckon.models.weights import Weights
-from reckon.worker.blocks import Blocks
+from reckon.models.arch import Arch, read_arch
+from reckon.models.weights import EMBEDDING, Weights
+from reckon.worker.blocks import Blocks, Chain
+from reckon.worker.drafts import MOST
 from reckon.worker.runner import Runner
-from reckon.worker.scheduler import Scheduler
+from reckon.worker.scheduler import Plan, Scheduler
 
-WARM_UP = 8
-"""Tokens generated before anything is timed."""
+SALT = "bench"
+SHOWN = 0.03
+"""Phases with a smaller share are not printed."""
+WARM_UP = 3
+"""Steps of each size before any is timed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decode:
+    """Steps of ``batch`` answers that each stand at ``context``; ``phases`` is where a step's time goes, by share."""
+
+    context: int
+    batch: int
+    step_ms: float
+    tokens_per_second: float
+    tokens_per_step: float
+    read_gb_per_second: float
+    phases: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Prefill:
+    """One prompt of ``context`` tokens."""
+
+    context: int
+    tokens_per_second: float
 
 
 @dataclass(slots=True)
-class Timing:
-    """Seconds of steps: those that compute any of a prompt, and those that only decode, with how many answers they move."""
+class Measured:
+    model: str
+    path: str
+    threads: int
+    load_seconds: float
+    memory_gb_per_second: float
+    prefill: list[Prefill] = field(default_factory=list)
+    decode: list[Decode] = field(default_factory=list)
 
-    prefill: float = 0.0
-    decode: list[float] = field(default_factory=list)
-    rows: int = 0
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """A loaded device. ``weight_bytes`` are read in every step."""
+
+    runner: Runner
+    device: Any
+    arch: Arch
+    blocks: int
+    config: Config
+    weight_bytes: int
+
+    def scheduler(self, batch: int) -> Scheduler:
+        return Scheduler(Blocks(self.blocks), self.config.step_tokens, batch, drafts=self.config.drafts)
+
+    def step(self, scheduler: Scheduler, also_new: list[int] | None = None) -> tuple[Plan, float]:
+        """The step's plan and seconds, scheduling and sampling included; ``also_new`` are blocks to be cleared."""
+        begin = time.perf_counter()
+        plan = scheduler.schedule()
+        plan.new_blocks += also_new or []
+        scheduler.advance(plan, self.runner.run(plan))
+        seconds = time.perf_counter() - begin
+        scheduler.cost.observe(plan.rows, seconds)
+        return plan, seconds
+
+    def prompt(self, request: int, length: int) -> list[int]:
+        tokens: list[int] = np.random.default_rng(request).integers(0, self.arch.vocab_size, length).tolist()
+        return tokens
+
+    def prefill(self, context: int) -> Prefill:
+        scheduler, seconds = self.scheduler(1), 0.0
+        scheduler.submit(_ask(0, self.prompt(0, context), 1))
+        while not scheduler.idle:
+            seconds += self.step(scheduler)[1]
+        return Prefill(context, context / seconds)
+
+    def decode(self, context: int, batch: int, steps: int) -> Decode:
+        scheduler, tokens = self.scheduler(batch), most_tokens(steps, batch, self.config)
+        new = [block for request in range(batch) for block in self._submit_known(scheduler, request, context, tokens)]
+        while not _decodes(self.step(scheduler, new)[0]) or scheduler.waiting:
+            new = []
+        for _ in range(WARM_UP):
+            self.step(scheduler)
+        seconds: list[float] = []
+        before = scheduler.counters.accepted
+        while len(seconds) < steps and scheduler.running == batch:
+            seconds.append(self.step(scheduler)[1])
+        phases = self.device.phase_shares() if isinstance(self.device, CpuDevice) else {}
+        each = batch + (scheduler.counters.accepted - before) / len(seconds)
+        step = statistics.median(seconds)
+        read = self.weight_bytes + batch * context * self.device.block_bytes() / BLOCK_SIZE
+        return Decode(context, batch, step * 1e3, each * len(seconds) / sum(seconds), each, read / step / 1e9, phases)
+
+    def _submit_known(self, scheduler: Scheduler, request: int, context: int, tokens: int) -> list[int]:
+        """Ask for an answer whose prompt the cache knows, up to the last block. Returns the blocks that hold it."""
+        prompt, blocks = self.prompt(request, context), scheduler.blocks
+        table = blocks.take((context - 1) // BLOCK_SIZE)
+        blocks.remember(prompt, len(table) * BLOCK_SIZE, table, Chain(SALT))
+        blocks.release(table)
+        scheduler.submit(_ask(request, prompt, tokens))
+        return table
 
 
-def measure(config: Config, model: str, batches: list[int], prompt: int, tokens: int) -> None:
-    """Print a row per batch size: prefill tokens/s, decode step in ms, decode tokens/s.
+def measure(
+    config: Config, model: str, batches: list[int], contexts: list[int], steps: int, json_file: Path | None = None
+) -> None:
+    """Print a table of prefill, and one of decode by context and batch; what has no room is left out and named.
 
-    Raises SetupError when the model cannot be loaded, or prompt and tokens together are more than its context or the memory.
+    Raises SetupError when the model cannot be loaded, or a context is longer than its own.
     """
-    console = Console(markup=False, emoji=False, highlight=False)
+    console = Console(width=None if sys.stdout.isatty() else 160, markup=False, emoji=False, highlight=False)
     directory = resolve(model).directory
     arch, weights = read_arch(directory), Weights.open(directory)
+    longest = max(contexts) + most_tokens(steps, max(batches), config)
+    if longest > arch.context:
+        raise BadSetting(f"contexts and what {steps} steps may say must be at most {arch.context} here, not {longest}")
     device = select(config.device, config.threads, config.home / "compiled")
     with closing(Runner(device)) as runner:
         begin = time.perf_counter()
         runner.load(arch, weights, lambda phase, done, total: None)
-        console.print(f"{model} on {device.numeric_path}: loaded in {time.perf_counter() - begin:.1f} s")
-        room = runner.allocate(arch, int(config.kv_memory_gb * 1e9), prompt + tokens, max(batches))
-        if room.context < prompt + tokens:
-            raise BadSetting(f"prompt and tokens must be at most {room.context} together here, not {prompt + tokens}")
-        _time(runner, Scheduler(Blocks(room.blocks), config.step_tokens, 1), arch.vocab_size, 1, prompt, min(tokens, WARM_UP))
-        table = Table("answers at a time", "prefill tokens/s", "decode ms/step", "decode tokens/s")
-        for batch in batches:
-            scheduler = Scheduler(Blocks(room.blocks), config.step_tokens, batch, drafts=config.drafts)
-            timing = _time(runner, scheduler, arch.vocab_size, batch, prompt, tokens)
-            step, rate = statistics.median(timing.decode), timing.rows / sum(timing.decode)
-            table.add_row(str(batch), f"{batch * prompt / timing.prefill:,.0f}", f"{step * 1e3:.2f}", f"{rate:,.0f}")
-        console.print(table)
-
-
-def _time(runner: Runner, scheduler: Scheduler, vocab: int, batch: int, prompt: int, tokens: int) -> Timing:
-    """Run ``batch`` answers of ``tokens`` tokens to random prompts, from the first to the last step."""
-    random = np.random.default_rng(batch)
-    for request in range(batch):
-        ids = random.integers(0, vocab, prompt).tolist()
-        scheduler.submit(Submit(request, ids, Sampling(seed=request, temperature=0.0), tokens, [], "bench"))
-    timing = Timing()
-    while not scheduler.idle:
-        begin = time.perf_counter()
-        plan = scheduler.schedule()
-        scheduler.advance(plan, runner.run(plan))
         seconds = time.perf_counter() - begin
-        scheduler.cost.observe(plan.rows, seconds)
-        if any(piece.start < prompt for piece in plan.pieces):
-            timing.prefill += seconds
-        else:
-            timing.decode.append(seconds)
-            timing.rows += len(plan.pieces)
-    return timing
+        room = runner.allocate(arch, int(config.kv_memory_gb * 1e9), longest, max(batches))
+        bench = Bench(runner, device, arch, room.blocks, config, _read_bytes(arch, weights))
+        threads = device.threads if isinstance(device, CpuDevice) else 1
+        measured = Measured(model, device.numeric_path, threads, seconds, read_rate(threads) / 1e9)
+        console.print(f"{model} on {device.numeric_path}, {threads} threads: loaded in {seconds:.1f} s")
+        _run(bench, measured, batches, contexts, steps, console)
+    if json_file:
+        record.write(json_file, record.record("engine", msgspec.to_builtins(measured)))
+
+
+def _run(bench: Bench, measured: Measured, batches: list[int], contexts: list[int], steps: int, console: Console) -> None:
+    bench.prefill(min(contexts))  # touches memory for the first time
+    for context in contexts:
+        measured.prefill.append(bench.prefill(context))
+        console.print(f"prefill of {context:,}: {measured.prefill[-1].tokens_per_second:,.0f} tokens/s")
+    table = Table("context", "answers", "ms/step", "tokens/s", "tokens/step", "GB/s read", "where the time goes")
+    for context in contexts:
+        for batch in batches:
+            if batch * -(-(context + most_tokens(steps, batch, bench.config)) // BLOCK_SIZE) > bench.blocks:
+                table.add_row(f"{context:,}", str(batch), "no room for its KV blocks")
+                continue
+            row = bench.decode(context, batch, steps)
+            measured.decode.append(row)
+            table.add_row(f"{context:,}", str(batch), *_cells(row))
+    console.print(table)
+    console.print(f"Memory can be read at {measured.memory_gb_per_second:.1f} GB/s here by {measured.threads} threads.")
+
+
+def _cells(row: Decode) -> tuple[str, ...]:
+    where = ", ".join(f"{name} {share:.0%}" for name, share in row.phases.items() if share >= SHOWN)
+    rate, each, read = f"{row.tokens_per_second:,.0f}", f"{row.tokens_per_step:.2f}", f"{row.read_gb_per_second:.1f}"
+    return f"{row.step_ms:.2f}", rate, each, read, where
+
+
+def most_tokens(steps: int, batch: int, config: Config) -> int:
+    """What an answer may say in so many steps, and in those before: the ends of all prompts are computed first."""
+    before = WARM_UP + 2 + batch * BLOCK_SIZE // config.step_tokens
+    return (steps + before) * (1 + MOST * config.drafts)
+
+
+def _ask(request: int, prompt: list[int], tokens: int) -> Submit:
+    return Submit(request, prompt, Sampling(seed=request, temperature=0.0), tokens, [], SALT)
+
+
+def _decodes(plan: Plan) -> bool:
+    """Whether no piece computes any of a prompt."""
+    return all(piece.start >= piece.sequence.prompt_length for piece in plan.pieces)
+
+
+def _read_bytes(arch: Arch, weights: Weights) -> int:
+    """Of the weights, what a step reads: all but the embedding, of which it takes a row, unless that is the head too."""
+    return weights.total_bytes - (0 if arch.tied else 2 * weights.bf16(EMBEDDING).size)

@@ -46,15 +46,16 @@ def bench() -> None:
 
 @bench.command("engine")
 @click.argument("model", default=DEFAULT_MODEL)
-@click.option("--batches", default="1,8,32", callback=_sizes, help="Numbers of answers at a time.", show_default=True)
-@click.option("--prompt", default=256, type=click.IntRange(min=1), help="Prompt tokens of each.", show_default=True)
-@click.option("--tokens", default=64, type=click.IntRange(min=2), help="Tokens generated of each.", show_default=True)
+@click.option("--batches", default="1,2,4,8,16,32", callback=_sizes, help="Numbers of answers at a time.", show_default=True)
+@click.option("--contexts", default="256", callback=_sizes, help="Tokens that stand before each answer.", show_default=True)
+@click.option("--steps", default=32, type=click.IntRange(min=2), help="Steps timed of each.", show_default=True)
+@click.option("--json", "json_file", type=WRITTEN, help="Write the record of the measurement here.")
 @settings("device", "threads", "home", "step_tokens", "kv_memory_gb", "drafts")
-def bench_engine(config: Config, model: str, batches: list[int], prompt: int, tokens: int) -> None:
+def bench_engine(config: Config, model: str, **options: Any) -> None:
     """Prefill and decode of the engine, scheduler and sampler included, on random prompts."""
     from reckon.bench.engine import measure
 
-    measure(config, model, batches, prompt, tokens)
+    measure(config, model, **options)
 
 
 @bench.command("serve")

@@ -15,7 +15,7 @@ from reckon.devices.cpu import isa as sets
 from reckon.devices.cpu.compile import target
 from reckon.devices.cpu.layout import KV, Shape, kv_block_elements, pack, padded, shape_of
 from reckon.devices.cpu.sampling import Choice, make_choice, make_room, make_scratch
-from reckon.devices.cpu.step import GROUP_ITEMS, Rows, Work, make_work, phases, step
+from reckon.devices.cpu.step import GROUP_ITEMS, Rows, Work, make_work, phase_names, phases, step
 from reckon.devices.cpu.team import Team
 from reckon.devices.memory import available_bytes
 from reckon.models.arch import Arch
@@ -32,15 +32,15 @@ class CpuDevice:
         self._isa_name, self._isa = sets.choose(isa)
         self.numeric_path = f"cpu/{self._isa_name}"
         self.toolchain = target()
-        self._threads = threads or len(os.sched_getaffinity(0))
+        self.threads = threads or len(os.sched_getaffinity(0))
 
     def load(self, arch: Arch, weights: Weights, progress: Progress) -> None:
         self._arch = arch
         self._shape: Shape = shape_of(arch)
         self._packed = pack(arch, weights, progress)
-        self._team = Team(self._threads, phases(arch.layers))
-        self._scratch = make_scratch(self._threads, padded(arch.vocab_size))
-        self._work = make_work(self._isa, self._shape, rows=1, sampled=1, threads=self._threads)
+        self._team = Team(self.threads, phases(arch.layers))
+        self._scratch = make_scratch(self.threads, padded(arch.vocab_size))
+        self._work = make_work(self._isa, self._shape, rows=1, sampled=1, threads=self.threads)
         self.allocate(1)
         self._compile(progress)
 
@@ -65,6 +65,17 @@ class CpuDevice:
     def step(self, batch: Batch) -> Sampled:
         return self._run(batch, batch.sampling)
 
+    def phase_shares(self) -> dict[str, float]:
+        """Where the time of the last step went, by kind of phase, the largest first. Empty where time cannot be read."""
+        began = self._team.shared.began
+        shares: dict[str, float] = {}
+        for name, ticks in zip(phase_names(self._arch.layers), np.diff(began).tolist(), strict=True):
+            shares[name] = shares.get(name, 0.0) + ticks
+        whole = float(began[-1] - began[0])
+        return (
+            {} if not whole else {name: shares[name] / whole for name in sorted(shares, key=shares.__getitem__, reverse=True)}
+        )
+
     def close(self) -> None:
         self._team.close()
         del self._packed, self._kv, self._work, self._scratch
@@ -87,7 +98,7 @@ class CpuDevice:
         """Buffers of at least this size: they grow to the largest batch and stay."""
         most_rows, most_sampled = len(self._work.hidden), len(self._work.logits)
         if rows > most_rows or sampled > most_sampled:
-            self._work = make_work(self._isa, self._shape, max(rows, most_rows), max(sampled, most_sampled), self._threads)
+            self._work = make_work(self._isa, self._shape, max(rows, most_rows), max(sampled, most_sampled), self.threads)
         return self._work
 
     def _compile(self, progress: Progress) -> None:

@@ -314,3 +314,16 @@ def give_way(typing_context):
         return context.get_dummy_value()
 
     return types.void(), generate
+
+
+@intrinsic
+def cycles(typing_context):
+    """A counter that runs at a constant rate on x86; 0 elsewhere, where reading one may not be allowed."""
+
+    def generate(context: Any, builder: ir.IRBuilder, _: Any, args: Any) -> ir.Value:
+        if not builder.module.triple.startswith("x86_64"):
+            return ir.Constant(I64, 0)
+        counter = cgutils.get_or_insert_function(builder.module, ir.FunctionType(I64, []), "llvm.readcyclecounter")
+        return builder.call(counter, [])
+
+    return types.int64(), generate

@@ -22,7 +22,10 @@ ROW_BLOCK = 256
 """Rows multiplied by all panels before the next rows come, so that they stay in cache."""
 GROUP_ITEMS = 48
 """Rows times heads that attend together: enough to use each loaded key many times, few enough for the first-level cache."""
-PHASES_PER_LAYER = 8
+FIRST = ("embed", "embed")
+LAYER = ("norm", "qkv", "rotate", "attend", "out", "norm", "gate up", "down")
+LAST = ("norm", "head", "sample")
+PHASES_PER_LAYER = len(LAYER)
 
 
 class Work(NamedTuple):
@@ -83,8 +86,13 @@ def make_work(isa: Isa, shape: Shape, rows: int, sampled: int, threads: int) -> 
 
 
 def phases(layers: int) -> int:
-    """How many phases a step has, each with its own tickets."""
-    return 2 + PHASES_PER_LAYER * layers + 3
+    """How many phases a step has, each with its own tickets. The last one is nobody's: it only marks the end."""
+    return len(FIRST) + PHASES_PER_LAYER * layers + len(LAST) + 1
+
+
+def phase_names(layers: int) -> list[str]:
+    """What is done in each, but for the last."""
+    return [*FIRST, *LAYER * layers, *LAST]
 
 
 @kernel()
@@ -256,3 +264,6 @@ def step(
     _product(isa, shared, last + 1, weights.head, work.last, work.logits, rows.sampled.size)
     meet(shared, threads)
     _sample(rank, shared, last + 2, shape, work, choice)
+    meet(shared, threads)
+    for _ in tickets(shared, last + 3, 0):
+        pass

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reckon.devices.cpu.compile import kernel
-from reckon.devices.cpu.intrinsics import atomic_add, atomic_load, give_way, relax
+from reckon.devices.cpu.intrinsics import atomic_add, atomic_load, cycles, give_way, relax
 
 LINE = 8
 """int64 per cache line: counters that different threads write stand one line apart."""
@@ -21,16 +21,22 @@ SPINS = 2000
 
 
 class Shared(NamedTuple):
-    """What the threads of one call share. ``tickets`` has a counter per phase, zeroed before the call."""
+    """What the threads of one call share. ``tickets`` has a counter per phase, zeroed before the call.
+
+    ``began`` is when the first ticket of each phase was taken, by ``cycles``; 0 for a phase without any.
+    """
 
     barrier: NDArray[np.int64]  # [2 * LINE]: arrived, generation
     tickets: NDArray[np.int64]  # [phases * LINE]
+    began: NDArray[np.int64]  # [phases]
 
 
 @kernel()
 def tickets(shared: Shared, phase: int, count: int) -> Iterator[int]:
     """The pieces of work of a phase, 0 to count - 1, that fall to the calling thread: each is given out once."""
     ticket = atomic_add(shared.tickets, phase * LINE, 1)
+    if ticket == 0:
+        shared.began[phase] = cycles()
     while ticket < count:
         yield ticket
         ticket = atomic_add(shared.tickets, phase * LINE, 1)
@@ -60,7 +66,7 @@ class Team:
 
     def __init__(self, threads: int, phases: int) -> None:
         self.threads = threads
-        self.shared = Shared(np.zeros(2 * LINE, np.int64), np.zeros(phases * LINE, np.int64))
+        self.shared = Shared(np.zeros(2 * LINE, np.int64), np.zeros(phases * LINE, np.int64), np.zeros(phases, np.int64))
         self._task: Callable[[int], None] | None = None
         self._failure: BaseException | None = None
         self._start = [threading.Lock() for _ in range(1, threads)]
