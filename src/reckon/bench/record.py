@@ -21,6 +21,7 @@ LIBRARIES = ("numpy", "numba", "llvmlite", "uvicorn", "uvloop", "starlette", "ms
 """What the times of the engine and of the API depend on besides our own code."""
 SECRETS = ("--key", "--token", "--database")
 """Flags whose values stay out of a record; a database's URL may hold a password."""
+WIDE = ("avx", "amx", "fma", "sve", "bf16", "asimd")
 CPU_FACTS = Path("/proc/cpuinfo")
 GOVERNOR = Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
 
@@ -45,10 +46,22 @@ def write(path: Path, content: Mapping[str, Any]) -> None:
         raise BadSetting(f"{path} cannot be written: {error.strerror}") from None
 
 
+def read(path: Path) -> dict[str, Any]:
+    """Raises BadSetting for a file that is no record."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise BadSetting(f"{path} is no record of a bench: {error}") from None
+    if not isinstance(content, dict) or not {"bench", "date", "command", "machine", "versions", "numbers"} <= content.keys():
+        raise BadSetting(f"{path} is no record of a bench: it was not written with --json")
+    return content
+
+
 def machine() -> dict[str, Any]:
     """``cores`` are those that this process may use, ``memory_gb`` is the machine's; ``governor`` may be None."""
     return {
         "cpu": _cpu_model(),
+        "instructions": [flag for flag in cpu_flags() if flag.startswith(WIDE)],
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
         "memory_gb": round(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 1e9, 1),
         "governor": _first_line(GOVERNOR),
@@ -76,13 +89,22 @@ def command(argv: Sequence[str]) -> str:
     return " ".join(shown)
 
 
+def cpu_flags() -> list[str]:
+    """What the first processor can do, as Linux names it; nothing elsewhere."""
+    return (_facts().get("flags") or _facts().get("Features", "")).split()
+
+
 def _cpu_model() -> str:
+    return _facts().get("model name") or platform.processor() or platform.machine()
+
+
+def _facts() -> dict[str, str]:
+    """Of the first processor."""
     try:
-        lines = CPU_FACTS.read_text(encoding="utf-8").splitlines()
+        first = CPU_FACTS.read_text(encoding="utf-8").split("\n\n")[0]
     except OSError:
-        lines = []
-    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    return next(names, platform.processor() or platform.machine())
+        return {}
+    return {name.strip(): value.strip() for name, _, value in (line.partition(":") for line in first.splitlines())}
 
 
 def _first_line(path: Path) -> str | None:

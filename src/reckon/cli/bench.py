@@ -137,3 +137,13 @@ def bench_checkpoint(directory: Path, shape: str, seed: int, tokenizer: Path | N
 
     weights = write(directory, SHAPES[shape], seed, tokenizer)
     click.echo(f"{directory}: {weights / 1e6:,.0f} million weights")
+
+
+@bench.command("document")
+@click.argument("records", nargs=-1, required=True, type=FILE)
+def bench_document(records: tuple[Path, ...]) -> None:
+    """Print a page of measurements, made of the RECORDS that the other commands wrote with --json."""
+    from reckon.bench.document import page
+    from reckon.bench.record import read
+
+    click.echo(page([read(record) for record in records]), nl=False)

@@ -3,7 +3,6 @@
 The same for engines and, with ``--http``, for servers.
 """
 
-import json
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -15,6 +14,7 @@ from typing import Any
 from rich.console import Console
 
 import reckon
+from reckon.bench import record as records
 from reckon.bench.versus import lineup, report, servers, web
 from reckon.bench.versus.cases import Course
 from reckon.bench.versus.clients import Wanted, words_of
@@ -99,8 +99,8 @@ class Venue:
 
     def write(self, content: dict[str, Any]) -> None:
         if self.options.json is not None:
-            whole = {"model": self.model, "threads": self.threads, **report.about(), **content}
-            self.options.json.write_text(json.dumps(whole, indent=1) + "\n", encoding="utf-8")
+            numbers = {"model": self.model, "threads": self.threads, **content}
+            records.write(self.options.json, records.record("versus", numbers))
 
 
 def measure(config: Config, model: str, course: Course, options: Options) -> None:

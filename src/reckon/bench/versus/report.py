@@ -1,17 +1,13 @@
 """What a contest found, for people (tables) and for programs (JSON). The first contestant is ours."""
 
 import math
-import os
-import platform
-import time
-from pathlib import Path
 from typing import Any
 
 import msgspec
 from rich.console import Console
 from rich.table import Table
 
-import reckon
+from reckon.bench.record import cpu_flags
 from reckon.bench.versus.cases import Case, Course
 from reckon.bench.versus.conductor import Record
 from reckon.bench.versus.tally import Score, ratio_by_round, ratio_of_medians, ratios_by_round, score
@@ -113,27 +109,6 @@ def _number(value: float) -> float | None:
     return None if math.isnan(value) else value
 
 
-def _cpu() -> dict[str, str]:
-    lines = Path("/proc/cpuinfo").read_text().splitlines()
-    return {name.strip(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
-
-
 def multiplies_bf16() -> bool:
     """Whether oneDNN, and so torch, has products in bf16 on this processor: AVX512 on x86 (it widens there), bf16 on ARM."""
-    facts = _cpu()
-    return any(flag in ("avx512bw", "bf16") for flag in (facts.get("flags") or facts.get("Features", "")).split())
-
-
-def about() -> dict[str, Any]:
-    """When, with what and on what it was measured."""
-    return {"date": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "reckon": reckon.__version__, "machine": _machine()}
-
-
-def _machine() -> dict[str, Any]:
-    facts = _cpu()
-    return {
-        "cpu": facts.get("model name", platform.machine()),
-        "cores": len(os.sched_getaffinity(0)),
-        "instructions": [flag for flag in facts.get("flags", "").split() if flag.startswith(("avx", "amx", "fma"))],
-        "kernel": platform.release(),
-    }
+    return any(flag in ("avx512bw", "bf16") for flag in cpu_flags())
