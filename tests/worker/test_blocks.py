@@ -50,10 +50,12 @@ class BlocksMachine(RuleBasedStateMachine):
             if prefix not in self.index:
                 break
             known.append(self.index[prefix])
+        room = self.blocks.room_for(tokens, Chain(salt))
         found = self.blocks.find(tokens, Chain(salt))
         assert found == known
         self.kept = [block for block in self.kept if block not in found]
         needed = -(-len(tokens) // BLOCK_SIZE) - len(found)
+        assert room == (needed <= self.blocks.free)
         self.tables.append((salt, tokens, found))
         if needed > self.blocks.free:
             self.let_go(len(self.tables) - 1)

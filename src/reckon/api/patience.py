@@ -34,6 +34,7 @@ class Patience:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> bool:
         self._timer.cancel()
+        del self._timer  # it knows this object: together they would be garbage that only a collection finds
         try:
             await self._limit.__aexit__(kind, error, trace)
         except TimeoutError:  # ours: one of the block's own would not be raised here

@@ -5,6 +5,7 @@ Whatever a request takes beyond the engine's own time is the API's: keys, ledger
 
 import asyncio
 import contextlib
+import os
 import random
 import socket
 import subprocess
@@ -56,7 +57,8 @@ class Added(msgspec.Struct, frozen=True):
 
 
 class Streams(msgspec.Struct, frozen=True):
-    """Streams at the same time. Seconds of processor per token while all run, in our code and in the system's; share of a core.
+    """Streams at the same time. Seconds of processor per token while all run, in our code and in the system's, without what the
+    server takes when it is idle (the bench's own watching, mostly); and ``busy``, the share of a core, with it.
 
     ``blocked`` is the longest that the event loop did not come round, while they begin, while all run, until all ended;
     ``collected`` the longest of Python's garbage collections in the same phases, which is a part of it.
@@ -71,6 +73,17 @@ class Streams(msgspec.Struct, frozen=True):
     blocked: tuple[float, float, float]
     collected: tuple[float, float, float]
     memory_mb: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Used:
+    """Of the server, over ``seconds``: processor time in our code and in the system's, tokens given; and the look behind."""
+
+    seconds: float
+    user: float
+    system: float
+    tokens: int
+    seen: Seen
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,18 +110,31 @@ class Effort:
 
 @contextlib.contextmanager
 def server(command: Sequence[str]) -> Iterator[Served]:
-    """Start it, given a home and the models' paces, and end it. Raises BadSetting when it does not start."""
+    """Start it, given a home and the models' paces, and end it. Raises BadSetting when it does not start.
+
+    It has all cores but one, which this process keeps for itself: else the system puts the client where it has just been woken
+    from, and each token waits until the client has read it.
+    """
     with tempfile.TemporaryDirectory() as home:
         words = [*command, home, *(f"{model}={pace}" for model, pace in PACES.items())]
+        cores = os.sched_getaffinity(0)
         with subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True) as process:
             try:
+                _part(process.pid, cores)
                 line = process.stdout.readline() if process.stdout else ""
                 if not line:
                     raise BadSetting(f"the server to be measured does not start: it ended with {process.wait(END_SECONDS)}")
                 yield msgspec.json.decode(line, type=Served)
             finally:
+                os.sched_setaffinity(0, cores)
                 process.terminate()
                 process.wait(END_SECONDS)
+
+
+def _part(server_pid: int, cores: set[int]) -> None:
+    if len(cores) > 1:
+        os.sched_setaffinity(server_pid, cores - {max(cores)})
+        os.sched_setaffinity(0, {max(cores)})
 
 
 class Bench:
@@ -169,24 +195,32 @@ class Bench:
         arrivals, steady, spare = self._effort.arrivals, self._effort.steady, self._effort.spare
         tokens = round((crowd / arrivals + steady + 2 * spare) / PACES[SLOW])
         (expected,) = {read(reply).text for reply in (await self._clients(INSTANT, 1, 1, tokens)).values()}
+        idle = await self._used(steady)
         await self._look()
         tasks = []
         for _ in range(crowd):
             tasks.append(asyncio.create_task(self._stream(tokens)))
             await asyncio.sleep(1 / arrivals)
         await asyncio.sleep(spare)
-        arriving, begin = await self._look(), time.monotonic()
-        await asyncio.sleep(steady)
-        running, seconds = await self._look(), time.monotonic() - begin
+        arriving = await self._look()
+        used = await self._used(steady)
         answers = [read(reply) for reply in await asyncio.gather(*tasks)]
         ending = await self._look()
         complete = sum(not answer.error and answer.text == expected for answer in answers)
-        user, system = running.user_seconds - arriving.user_seconds, running.system_seconds - arriving.system_seconds
-        given, busy = max(running.tokens - arriving.tokens, 1), (user + system) / seconds
-        blocked = (arriving.blocked, running.blocked, ending.blocked)
-        collected = (arriving.collected, running.collected, ending.collected)
-        rates = (given / seconds, user / given, system / given, busy)
-        return Streams(crowd, complete, *rates, blocked, collected, running.memory_mb)
+        given, seconds = max(used.tokens, 1), used.seconds
+        user, system = used.user - idle.user / idle.seconds * seconds, used.system - idle.system / idle.seconds * seconds
+        blocked = (arriving.blocked, used.seen.blocked, ending.blocked)
+        collected = (arriving.collected, used.seen.collected, ending.collected)
+        rates = (given / seconds, user / given, system / given, (used.user + used.system) / seconds)
+        return Streams(crowd, complete, *rates, blocked, collected, used.seen.memory_mb)
+
+    async def _used(self, seconds: float) -> _Used:
+        """What the server takes in so many seconds from now."""
+        before, begin = await self._look(), time.monotonic()
+        await asyncio.sleep(seconds)
+        after = await self._look()
+        user, system = after.user_seconds - before.user_seconds, after.system_seconds - before.system_seconds
+        return _Used(time.monotonic() - begin, user, system, after.tokens - before.tokens, after)
 
     async def _stream(self, tokens: int) -> Reply:
         connection = await Connection.open(self._url)

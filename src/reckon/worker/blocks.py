@@ -59,6 +59,17 @@ class Blocks:
     def used(self) -> int:
         return self.count - self.free
 
+    def room_for(self, tokens: Sequence[int], chain: Chain) -> bool:
+        """Whether all of ``tokens`` could be held now, with what ``find`` would find of them. Nothing changes hands."""
+        missing, free = -(-len(tokens) // BLOCK_SIZE), self.free
+        for digest in chain.hashes(tokens, len(tokens) - 1):
+            block = self._by_hash.get(digest)
+            if block is None:
+                break
+            missing -= 1
+            free -= block in self._kept
+        return missing <= free
+
     def find(self, tokens: Sequence[int], chain: Chain) -> list[int]:
         """The blocks that hold the longest known prefix of ``tokens``, now held by the caller too.
 

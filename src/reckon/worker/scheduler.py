@@ -267,10 +267,9 @@ class Scheduler:
 
     def _admit(self, sequence: Sequence) -> bool:
         """Move a waiting sequence to the running ones if its whole prompt has room, with what the cache knows of it."""
-        found = self.blocks.find(sequence.tokens, sequence.chain)
-        if self._blocks_for(len(sequence.tokens)) - len(found) > self.blocks.free:
-            self.blocks.release(found)
+        if not self.blocks.room_for(sequence.tokens, sequence.chain):
             return False
+        found = self.blocks.find(sequence.tokens, sequence.chain)
         del self._waiting[sequence.request]
         self._running[sequence.request] = sequence
         sequence.table, sequence.computed = found, len(found) * BLOCK_SIZE

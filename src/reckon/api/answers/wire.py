@@ -64,6 +64,7 @@ class EventStream:
     ) -> None:
         self._beat.cancel()
         await asyncio.wait({self._beat})
+        del self._beat  # its error knows its frame, which knows this object: garbage that only a collection finds
         if error is None and not self._ended:
             await self.write(b"", last=True)
 
