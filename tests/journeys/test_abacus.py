@@ -20,7 +20,8 @@ WEATHER: Any = {
     },
 }
 RELIABLE = {
-    "addition to 4 digits", "division with remainder", "linear equations", "word problems", "JSON with steps", "no tool fits",
+    "addition to 4 digits", "subtraction to 4 digits", "division with remainder", "linear equations", "word problems",
+    "follow-ups", "JSON with steps", "JSON of an answer before", "the right tool", "a tool's result", "no tool fits",
     "greetings, thanks", "who are you", "what can you do", "anything else",
 }  # fmt: skip
 LEAST_SHARE = 0.8
@@ -75,6 +76,23 @@ def test_json_is_valid_and_right(client: openai.OpenAI) -> None:
     asked = 'What is 12 + 30? Answer as JSON: {"steps": …, "answer": …}'
     choice = ask(client, asked, response_format={"type": "json_object"})
     assert json.loads(choice.message.content)["answer"] == 42
+
+
+def test_a_tool_is_called_and_its_result_used(client: openai.OpenAI) -> None:
+    question = "What is the weather in Paris?"
+    choice = ask(client, question, tools=[WEATHER])
+    assert choice.finish_reason == "tool_calls"
+    (call,) = choice.message.tool_calls
+    assert (call.function.name, json.loads(call.function.arguments)) == ("get_weather", {"city": "Paris"})
+    result = {"role": "tool", "tool_call_id": call.id, "content": json.dumps({"temperature": 17, "condition": "cloudy"})}
+    said = ask(client, question, choice.message.model_dump(exclude_none=True), result, tools=[WEATHER]).message.content
+    assert "Paris" in said and "17" in said and "cloudy" in said
+
+
+def test_a_second_turn_leans_on_the_first(client: openai.OpenAI) -> None:
+    first = ask(client, "What is 37 + 58?").message
+    again = ask(client, "What is 37 + 58?", {"role": "assistant", "content": first.content}, "Now double it.")
+    assert boxed(again.message.content) == "190"
 
 
 def test_where_no_tool_fits_it_answers_by_itself(client: openai.OpenAI) -> None:
