@@ -62,13 +62,14 @@ def test_a_contest(checkpoint: str, stage: Stage, reckon: Type, tmp_path: Path) 
         assert [row[1] for row in case] == ["reckon", "vllm", "llama.cpp", "transformers"]
         assert (case[0][4], case[1][2], case[1][6]) == ("", seconds, good)
         assert case[2][2:] == case[3][2:] == ["out", "", "", "", ""]
-    held_to_account(json.loads((tmp_path / "out.json").read_text()), checkpoint)
+    record = json.loads((tmp_path / "out.json").read_text())
+    assert record["bench"] == "versus" and record["machine"]["cores"] >= 1
+    held_to_account(record["numbers"], checkpoint)
 
 
 def held_to_account(written: dict[str, Any], checkpoint: str) -> None:
     """The JSON of the contest above says what the tables say, and how it was found."""
     assert (written["model"], written["threads"], written["rounds"], written["steps"]) == (checkpoint, 1, 2, 3)
-    assert written["machine"]["cores"] >= 1
     assert written["contestants"]["vllm"]["versions"] == {"fake": "1.0"} and written["contestants"]["vllm"]["lost"] is None
     assert written["contestants"]["transformers"]["lost"].endswith("/bin/python cannot be run: No such file or directory")
     decode, prefill = written["cases"]
@@ -113,7 +114,7 @@ def test_servers(checkpoint: str, stage: Stage, reckon: Type, tmp_path: Path) ->
     table = rows(result.stdout)
     assert [row[:2] for row in table] == [[clients, name] for clients in "12" for name in ("reckon", "llama.cpp", "vllm")]
     assert table[2][2] == "ended while it was starting with code 5: no model"
-    written = json.loads((tmp_path / "out.json").read_text())
+    written = json.loads((tmp_path / "out.json").read_text())["numbers"]
     assert (written["model"], written["threads"], written["lost"]["reckon"]) == (checkpoint, 1, None)
     assert [len(written["clients"]["2"][name][0]["answer_seconds"]) for name in ("reckon", "llama.cpp")] == [2, 2]
 
