@@ -43,7 +43,7 @@ def ask(client: openai.OpenAI, *turns: Any, **more: Any) -> Any:
     [
         ("What is 37 + 58?", "95"),
         ("What is 5203 - 1478?", "3725"),
-        ("What is 47 × 86?", "4042"),
+        ("What is 37 × 42?", "1554"),
         ("What is 817 divided by 7?", "116remainder5"),
         ("Solve 3x + 7 = 52.", "15"),
         ("Anna has 12 apples and buys 30 more. How many apples does Anna have now?", "42"),
@@ -96,9 +96,9 @@ def test_a_second_turn_leans_on_the_first(client: openai.OpenAI) -> None:
 
 
 def test_where_no_tool_fits_it_answers_by_itself(client: openai.OpenAI) -> None:
-    choice = ask(client, "What is 47 × 86?", tools=[WEATHER])
+    choice = ask(client, "What is 37 × 42?", tools=[WEATHER])
     assert not choice.message.tool_calls
-    assert boxed(choice.message.content) == "4042"
+    assert boxed(choice.message.content) == "1554"
 
 
 def test_most_of_what_it_knows_is_right(served: Served) -> None:
