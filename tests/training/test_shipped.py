@@ -118,5 +118,4 @@ def test_nothing_in_the_suite_is_trained_on() -> None:
     rng = Random("a sample of the training side")
     trained = {message["content"] for _ in range(3000) for message in conversation(rng, "train").messages}
     asked = {problem["messages"][-1]["content"] for problem in suite.problems() if "tools" not in problem}
-    # A question's key is taken before it is dressed: bare words may meet those that somebody put more politely.
-    assert len(asked & trained) <= 1
+    assert not asked & trained

@@ -6,7 +6,7 @@ from random import Random
 from training.corpus import page, topics, voice
 from training.corpus.conversation import Conversation, Talk
 from training.corpus.courtesies import lowered, talk
-from training.corpus.split import Split
+from training.corpus.split import Split, draw, text_key
 
 QUESTIONS = (
     "What is {thing}?", "What are {thing}?", "Tell me about {thing}.", "Tell me more about {thing}.",
@@ -48,7 +48,8 @@ def off_topic(rng: Random, split: Split) -> Talk:
 
 def follow_up(rng: Random, split: Split) -> Talk:
     """A question that leans on what another model said before. What that one said is not to be learnt."""
-    topic, answer = fill(rng, rng.choice(QUESTIONS)), speech(rng)
+    # Nobody of ours answers the first question, but it is read: one of the held-out questions must not stand there.
+    topic, answer = draw(rng, "train", lambda rng: fill(rng, rng.choice(QUESTIONS)), text_key), speech(rng)
     if rng.random() < 0.1:
         topic, answer = page.LAMB, page.TECHNIQUES
     earlier: Conversation = [
