@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 LAYERS = (
-    ("errors", "job"),
+    ("errors", "job", "screen"),
     ("config", "link", "catalog", "text", "evals", "replay"),
     ("models", "ledger", "engines"),
     ("devices",),

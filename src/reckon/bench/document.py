@@ -9,6 +9,7 @@ from typing import Any
 from reckon.errors import BadSetting
 
 Numbers = Mapping[str, Any]
+SHOWN = 0.03
 HEAD = """# Measurements
 
 Written by `reckon bench document` from the records of the commands below. Machines are shared: figures of different sections
@@ -39,7 +40,7 @@ def _engine(numbers: Numbers) -> tuple[str, list[str]]:
         (
             f"{row['context']:,}", row["batch"], f"{row['step_ms']:.2f}", _number(row["tokens_per_second"]),
             f"{row['tokens_per_step']:.2f}", f"{row['read_gb_per_second']:.1f}",
-            ", ".join(f"{name} {share:.0%}" for name, share in row["phases"].items() if share >= 0.03),
+            where(row["phases"]),
         )
         for row in numbers["decode"]
     ]  # fmt: skip
@@ -122,6 +123,11 @@ def _serve(numbers: Sequence[Numbers]) -> tuple[str, list[str]]:
 BODIES: dict[str, Callable[[Any], tuple[str, list[str]]]] = {
     "engine": _engine, "versus": _versus, "api": _api, "serve": _serve,
 }  # fmt: skip
+
+
+def where(phases: Mapping[str, float]) -> str:
+    """Where a step's time goes, without its small phases."""
+    return ", ".join(f"{name} {share:.0%}" for name, share in phases.items() if share >= SHOWN)
 
 
 def _table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:

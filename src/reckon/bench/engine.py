@@ -5,7 +5,6 @@ the prefix cache as if they had been computed, zeroed, so that they are memory l
 """
 
 import statistics
-import sys
 import time
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -18,6 +17,7 @@ from rich.console import Console
 from rich.table import Table
 
 from reckon.bench import record
+from reckon.bench.document import where
 from reckon.bench.memory import read_rate
 from reckon.catalog.source import resolve
 from reckon.config import Config
@@ -29,14 +29,13 @@ from reckon.job import Sampling
 from reckon.link import Submit
 from reckon.models.arch import Arch, read_arch
 from reckon.models.weights import EMBEDDING, Weights
+from reckon.screen import screen
 from reckon.worker.blocks import Blocks, Chain
 from reckon.worker.drafts import MOST
 from reckon.worker.runner import Runner
 from reckon.worker.scheduler import Plan, Scheduler
 
 SALT = "bench"
-SHOWN = 0.03
-"""Phases with a smaller share are not printed."""
 WARM_UP = 3
 """Steps of each size before any is timed."""
 
@@ -142,7 +141,7 @@ def measure(
 
     Raises SetupError when the model cannot be loaded, or a context is longer than its own.
     """
-    console = Console(width=None if sys.stdout.isatty() else 160, markup=False, emoji=False, highlight=False)
+    console = screen(160)
     directory = resolve(model).directory
     arch, weights = read_arch(directory), Weights.open(directory)
     longest = max(contexts) + most_tokens(steps, max(batches), config)
@@ -182,9 +181,8 @@ def _run(bench: Bench, measured: Measured, batches: list[int], contexts: list[in
 
 
 def _cells(row: Decode) -> tuple[str, ...]:
-    where = ", ".join(f"{name} {share:.0%}" for name, share in row.phases.items() if share >= SHOWN)
     rate, each, read = f"{row.tokens_per_second:,.0f}", f"{row.tokens_per_step:.2f}", f"{row.read_gb_per_second:.1f}"
-    return f"{row.step_ms:.2f}", rate, each, read, where
+    return f"{row.step_ms:.2f}", rate, each, read, where(row.phases)
 
 
 def most_tokens(steps: int, batch: int, config: Config) -> int:

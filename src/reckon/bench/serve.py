@@ -19,6 +19,7 @@ from reckon.bench.answers import Answer
 from reckon.bench.load import Load, Sent, Server, arrivals, prompt
 from reckon.bench.percentiles import Spread
 from reckon.errors import BadSetting
+from reckon.screen import screen
 
 BEHIND_SECONDS = 0.01
 """A request that left later than this after its time was held up by the client, which should then not be believed."""
@@ -88,7 +89,7 @@ def measure(server: Server, wish: Wish) -> list[Measured]:
 
     Raises BadSetting when the server cannot be asked at all.
     """
-    console = Console(width=None if sys.stdout.isatty() else 160, markup=False, emoji=False, highlight=False)
+    console = screen(160)
     measured = asyncio.run(_measure(server, wish))
     console.print(table(wish, measured))
     for row in measured:

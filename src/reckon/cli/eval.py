@@ -20,6 +20,7 @@ from reckon.cli.client import address, key_to
 from reckon.config import Config
 from reckon.evals.playing import Outcome, Player
 from reckon.evals.suite import Suite, read
+from reckon.screen import screen
 
 SAMPLED_TEMPERATURE = 0.7
 VOTES = 4
@@ -174,7 +175,7 @@ def show(model: str, rows: Sequence[Row], doubts: Doubts, failures: Sequence[str
         bar = "" if row.bar is None else f"{row.bar:.0%}{'' if row.passed else '  missed'}"
         more = (f"{row.sampled or 0.0:.1%}", f"{row.majority or 0.0:.1%}") * sampled
         table.add_row(row.kind, str(row.problems), f"{row.greedy:.1%}", bar, *more)
-    console = Console(width=None if sys.stdout.isatty() else 120, markup=False, emoji=False, highlight=False)
+    console = screen(120)
     console.print(table)
     if doubts.answers:
         console.print(f"{doubts.answers} answers found a mistake of their own; {doubts.mended} of these were right in the end.")

@@ -4,13 +4,13 @@ import sys
 from pathlib import Path
 
 import msgspec
-from rich.console import Console
 from rich.table import Table
 
 from reckon.bench import queueing, record
 from reckon.bench.api import Added, Bench, Effort, Streams, send_seconds, server
 from reckon.bench.percentiles import Spread
 from reckon.cli.serve import more_files, run
+from reckon.screen import screen
 
 FEWER = 8
 """A crowd is also tried at this fraction, where it is not the number of streams that makes the time."""
@@ -19,7 +19,7 @@ FEWER = 8
 def overhead(streams: int, queued: int, requests: int, seconds: float, path: Path | None) -> None:
     """Raises BadSetting when the server does not start, or there may be fewer open files than streams."""
     more_files(streams + 64)
-    console = Console(width=None if sys.stdout.isatty() else 160, markup=False, emoji=False, highlight=False)
+    console = screen(160)
     with console.status("the scheduler"):
         rows = queueing.measure(queued)
     console.print(_queues(rows))

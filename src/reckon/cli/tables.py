@@ -1,15 +1,14 @@
 """How rows are shown to a person in a terminal. Programs take ``--json``."""
 
-import sys
 import time
 from collections.abc import Iterable, Sequence
 
-from rich.console import Console
 from rich.table import Column, Table
 
 from reckon.catalog.card import Card
 from reckon.ledger.accounts import KeyRow
 from reckon.ledger.usage import KeyUsage
+from reckon.screen import screen
 
 PIPED_WIDTH = 400
 """Columns for what is no terminal: nothing is cut for grep."""
@@ -50,9 +49,7 @@ def _show(headers: Iterable[str], rows: Iterable[tuple[str, ...]]) -> None:
     table = Table(*(Column(header, overflow="fold") for header in headers))
     for row in rows:
         table.add_row(*row)
-    width = None if sys.stdout.isatty() else PIPED_WIDTH
-    # Names come from outside: "[red]" in one is text.
-    Console(width=width, markup=False, emoji=False, highlight=False).print(table)
+    screen(PIPED_WIDTH).print(table)
 
 
 def _day(seconds: float) -> str:

@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import itertools
 import logging
+import operator
 import time
 from collections import deque
 from collections.abc import Mapping
@@ -330,7 +331,4 @@ def _launch(directory: Path, config: Config) -> Launch:
 
 
 def _sum(a: Counters, b: Counters) -> Counters:
-    return Counters(
-        a.prompt + b.prompt, a.cached + b.cached, a.completion + b.completion,
-        a.discarded + b.discarded, a.preemptions + b.preemptions, a.drafted + b.drafted, a.accepted + b.accepted,
-    )  # fmt: skip
+    return Counters(*map(operator.add, msgspec.structs.astuple(a), msgspec.structs.astuple(b)))

@@ -84,10 +84,11 @@ class StepCost:
         if self._weight > 1:
             # A thread that the system put aside says nothing of the work.
             seconds = min(seconds, 3 * self._seconds / self._weight)
-        for name, value in (
-            ("_weight", 1.0), ("_rows", rows), ("_squares", rows * rows), ("_seconds", seconds), ("_products", rows * seconds),
-        ):  # fmt: skip
-            setattr(self, name, getattr(self, name) * self.KEPT + value)
+        self._weight = self._weight * self.KEPT + 1
+        self._rows = self._rows * self.KEPT + rows
+        self._squares = self._squares * self.KEPT + rows * rows
+        self._seconds = self._seconds * self.KEPT + seconds
+        self._products = self._products * self.KEPT + rows * seconds
 
     def line(self) -> tuple[float, float]:
         """(fixed, row), in seconds; in units of a step of one row while nothing was seen."""

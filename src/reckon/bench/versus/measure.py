@@ -25,6 +25,7 @@ from reckon.catalog.source import resolve
 from reckon.config import Config
 from reckon.errors import BadSetting
 from reckon.models.arch import Arch, read_arch
+from reckon.screen import screen
 
 OURS = "reckon"
 SCHEDSTAT = Path("/proc/self/schedstat")
@@ -88,7 +89,7 @@ class Venue:
             raise BadSetting(f"prompts and answers must be at most {self.arch.context} tokens together, not {context}")
 
     def console(self) -> Console:
-        return Console(width=None if sys.stdout.isatty() else 140, markup=False, emoji=False, highlight=False)
+        return screen(140)
 
     @property
     def dtype(self) -> str:
