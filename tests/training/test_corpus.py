@@ -2,20 +2,23 @@
 
 import json
 import re
+from collections import Counter
 from itertools import pairwise
 from random import Random
 
 import pytest
 from training.corpus import page, voice
 from training.corpus.calculation import attempt, reason, result, worked
-from training.corpus.columns import add, subtract
+from training.corpus.columns import add, compare, subtract
 from training.corpus.conversation import Talk
-from training.corpus.letters import spelt
+from training.corpus.letters import joined, spelt
 from training.corpus.methods import digit_sum, divide, multiply, times_digit
 from training.corpus.mixture import FAMILIES, conversation
 from training.corpus.ordering import compared, in_order
 from training.corpus.slips import SLIPPED, plain, slip
 from training.corpus.split import Split, difference_key, place_key, split_of, sum_key, text_key, word_key
+from training.corpus.tools import a_name
+from training.corpus.words import WORDS
 
 SUM = re.compile(r"(?<![\d+×-])(\d+(?:[+×-]\d+)+)=(\d+)(?![\d\ue000-\ue009])")
 CLAIM = re.compile(r"So (\d+) ([+×/-]) (\d+) = (-?\d+)(?: remainder (\d+))?")
@@ -164,14 +167,43 @@ def test_the_written_methods(a: int, b: int) -> None:
 
 
 def test_numbers_are_compared_from_the_front() -> None:
-    assert "9 is more" in compared(4719, 4792, larger=True)
+    assert "4719 and 4792.\nFrom the front: 4=4, 7=7, 1<9." in compared(4719, 4792, larger=True)
     assert BOXED.findall(compared(4719, 4792, larger=True)) == ["4792"]
+    assert "4719 and 0086.\nFrom the front: 4>0." in compared(4719, 86, larger=False)
     assert BOXED.findall(compared(4719, 86, larger=False)) == ["86"]
+    assert compare(30, 30) == "3=3, 0=0"
 
 
 def test_lists_are_put_in_order() -> None:
-    assert BOXED.findall(in_order((45, 7, 512, 12, 498), down=False, whole=True)) == ["7, 12, 45, 498, 512"]
+    reply = in_order((45, 7, 512, 7, 498), down=False, whole=True)
+    assert BOXED.findall(reply) == ["7, 7, 45, 498, 512"]
+    assert "Smallest: 045 007: 0=0, 4>0; 007 512: 0<5; 007 007: 0=0, 0=0, 7=7; 007 498: 0<4. So 007." in reply
+    assert "Sorted: 007. Left: 045 512 007 498." in reply
     assert BOXED.findall(in_order((45, 7, 512), down=True, whole=False)) == ["512"]
+
+
+@pytest.mark.parametrize("family", ["comparison", "sorting"])
+@pytest.mark.parametrize("split", SPLITS)
+def test_every_pair_of_digits_is_compared_rightly(family: str, split: Split) -> None:
+    signs: Counter[str] = Counter()
+    for talk in draw(family, split, 60):
+        for x, sign, y in re.findall(r"\b(\d)([<=>])(\d)\b", talk.messages[-1]["content"]):
+            assert sign == ("=" if x == y else "<" if x < y else ">")
+            signs[sign] += 1
+    assert set(signs) == {"<", "=", ">"}
+
+
+def test_words_are_joined_so_that_every_piece_is_spelt_somewhere() -> None:
+    rng = Random(3)
+    made = {joined(rng) for _ in range(300)}
+    assert all(word.isalpha() for word in made)
+    assert len(made - set(WORDS)) > 250
+
+
+def test_names_of_tools_are_read_in_training_and_plain_in_the_suite() -> None:
+    rng, names = Random(5), ("get_weather", "weather")
+    assert {a_name(rng, names, "held-out") for _ in range(50)} == set(names)
+    assert len({a_name(rng, names, "train") for _ in range(100)}) > 20
 
 
 def test_letters_are_counted_as_they_come() -> None:

@@ -96,7 +96,9 @@ def thought(rng: Random, attempt: Try) -> list[str]:
     """A try and its check, and another try after one that does not fit."""
     draft = attempt(rng if rng.random() < SLIPS else None)
     lines = [*draft.work, rng.choice(DOUBT), *draft.check]
-    verdict = f"I get {draft.found} and want {draft.wanted}."
+    verdict = (
+        f"I get {columns.lined_up(draft.found, draft.wanted, ' and want ')}: {columns.compare(draft.found, draft.wanted)}."
+    )
     if draft.found == draft.wanted:
         return [*lines, f"{verdict} {rng.choice(RELIEF)}"]
     return [*lines, f"{verdict} {REMORSE}", *attempt(None).work]

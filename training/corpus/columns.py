@@ -25,6 +25,17 @@ def lined_up(a: int, b: int, sign: str) -> str:
     return f"{a:0{width}}{sign}{b:0{width}}"
 
 
+def compare(a: int, b: int, width: int = 0) -> str:
+    """Two numbers digit by digit from the front, up to the first difference: ``0=0, 7>6``. ``width`` fills up with zeros."""
+    width = width or len(str(max(a, b)))
+    pairs = []
+    for x, y in zip(f"{a:0{width}}", f"{b:0{width}}", strict=True):
+        pairs.append(f"{x}{'=' if x == y else '<' if x < y else '>'}{y}")
+        if x != y:
+            break
+    return ", ".join(pairs)
+
+
 def a_place(a: int, b: int, careless: Random | None) -> int | None:
     """Where to slip: any column, or nowhere."""
     return careless.randrange(len(str(max(a, b)))) if careless else None

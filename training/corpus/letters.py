@@ -22,7 +22,8 @@ ALL = (
 ONSETS = "b c d f g h j k l m n p r s t v w z ch sh th st tr pr br cl gr pl sp str qu".split()  # noqa: SIM905
 VOWELS = "a e i o u a e i o u ee oo ea ou ai y io".split()  # noqa: SIM905
 CODAS = " n r s t l d m ck ng st nt ll ss ry x mp ble".split(" ")  # noqa: SIM905
-REAL = 0.6
+ENDINGS = "s ed er ing ly ness ful less able ment y es".split()  # noqa: SIM905
+REAL, JOINED = 0.45, 0.3
 
 
 def letters(rng: Random, split: Split) -> Talk:
@@ -37,13 +38,27 @@ def letters(rng: Random, split: Split) -> Talk:
 
 
 def any_word(rng: Random) -> str:
-    """A word, or what sounds like one: only variety teaches how every piece of a word is spelt."""
-    if rng.random() < REAL:
+    """A word, parts of two, or what sounds like one: only variety teaches how every piece of a word is spelt."""
+    kind = rng.random()
+    if kind < REAL:
         return real_word(rng)
+    if kind < REAL + JOINED:
+        return joined(rng)
     count = rng.choice((1, 2, 2, 3, 3, 4))
     return "".join(
         rng.choice(ONSETS) + rng.choice(VOWELS) + (rng.choice(CODAS) if rng.random() < 0.5 else "") for _ in range(count)
     )
+
+
+def joined(rng: Random) -> str:
+    """A word with an ending, or the front of one and the back of another.
+
+    Some words are one token. How such a token is spelt can only be learnt where it stands in other words.
+    """
+    front, back = real_word(rng), real_word(rng)
+    if rng.random() < 0.5:
+        return front + rng.choice(ENDINGS)
+    return front[: rng.randrange(2, len(front) + 1)] + back[rng.randrange(len(back)) :] if len(front) > 1 else front + back
 
 
 def real_word(rng: Random) -> str:

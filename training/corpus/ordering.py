@@ -3,7 +3,7 @@
 from random import Random
 
 from training.corpus.calculation import final
-from training.corpus.columns import PLACES
+from training.corpus.columns import compare, lined_up
 from training.corpus.conversation import Talk, exchange
 from training.corpus.operands import number
 from training.corpus.phrasing import dress
@@ -62,22 +62,15 @@ def two(rng: Random) -> tuple[int, int]:
 
 
 def compared(a: int, b: int, larger: bool) -> str:
-    """Digits counted, then compared from the front until two differ."""
-    lines = [f"{a} has {digits(a)}, {b} has {digits(b)}."]
-    if len(str(a)) == len(str(b)):
-        lines[0] = f"{a} and {b} both have {digits(a)}. I compare them from the front."
-        for place, (x, y) in enumerate(zip(str(a), str(b), strict=True), 1):
-            name = PLACES[len(str(a)) - place]
-            lines.append(f"{name}: {x} and {y}, {'the same' if x == y else f'{max(x, y)} is more'}.")
-            if x != y:
-                break
+    """Written with equally many digits, then compared from the front until two differ."""
     answer = max(a, b) if larger else min(a, b)
-    return "\n".join((*lines, f"So {answer} is {'larger' if larger else 'smaller'} than {a + b - answer}.", final(answer)))
-
-
-def digits(a: int) -> str:
-    """How long a number is, in words."""
-    return f"{len(str(a))} digit{'s' if a > 9 else ''}"
+    lines = (
+        f"Lined up: {lined_up(a, b, ' and ')}.",
+        f"From the front: {compare(a, b)}.",
+        f"So {answer} is {'larger' if larger else 'smaller'} than {a + b - answer}.",
+        final(answer),
+    )
+    return "\n".join(lines)
 
 
 def sorting(rng: Random, split: Split) -> Talk:
@@ -101,23 +94,30 @@ def several(rng: Random) -> tuple[int, ...]:
 
 
 def in_order(numbers: tuple[int, ...], down: bool, whole: bool) -> str:
-    """By length first, then within each length, then checked pair by pair."""
-    groups = [[n for n in numbers if len(str(n)) == length] for length in (1, 2, 3)]
-    groups = [group for group in (groups[::-1] if down else groups) if group]
-    ordered = [sorted(group, reverse=down) for group in groups]
-    line = [n for group in ordered for n in group]
-    sign = "≥" if down else "≤"
-    wanted = ", ".join(map(str, line)) if whole else line[0]
-    lines = (
-        f"By length, {'longest' if down else 'shortest'} first: {shown(groups)}.",
-        f"Each group in order: {shown(ordered)}.",
-        f"Let me check: {len(numbers)} numbers in, {len(line)} out, and {sign.join(map(str, line))}.",
-    )
-    if not whole:
-        lines += (f"So the {'largest' if down else 'smallest'} is {wanted}.",)
-    return "\n".join((*lines, final(wanted)))
+    """The one at the end is looked for, put aside and looked for again among those that are left."""
+    width = len(str(max(numbers)))
+    left, done = list(numbers), []
+    lines = [f"Lined up: {shown(left, width)}."]
+    while len(left) > 1:
+        line, best = at_the_end(left, down, width)
+        lines.append(line)
+        if not whole:
+            return "\n".join((*lines, final(best)))
+        left.remove(best)
+        done.append(best)
+        lines.append(f"Sorted: {shown(done, width)}. Left: {shown(left, width)}.")
+    return "\n".join((*lines, final(", ".join(map(str, done + left)))))
 
 
-def shown(groups: list[list[int]]) -> str:
-    """Groups of numbers with a bar between them."""
-    return " | ".join(" ".join(map(str, group)) for group in groups)
+def at_the_end(left: list[int], largest: bool, width: int) -> tuple[str, int]:
+    """One walk along the numbers: each is compared with the best so far. Returns the line and the best."""
+    best, parts = left[0], []
+    for other in left[1:]:
+        parts.append(f"{shown([best, other], width)}: {compare(best, other, width)}")
+        best = max(best, other) if largest else min(best, other)
+    return f"{'Largest' if largest else 'Smallest'}: {'; '.join(parts)}. So {best:0{width}}.", best
+
+
+def shown(numbers: list[int], width: int) -> str:
+    """Numbers with equally many digits."""
+    return " ".join(f"{number:0{width}}" for number in numbers)

@@ -43,7 +43,7 @@ TABLES = (
     "Give me JSON with these as keys and their values: {l}", "Answer as one JSON object, each sum a key: {l}",
     "Work these out in your head, as JSON: {l}", "Fill in as a JSON object: {l}", "JSON with the value of each: {l}",
 )  # fmt: skip
-TABLE_FACTS = 0.15
+TABLE_FACTS = 0.06
 
 
 def json_answer(rng: Random, split: Split) -> Talk:

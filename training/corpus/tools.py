@@ -11,6 +11,7 @@ from training.corpus.equations import equation
 from training.corpus.phrasing import decorate
 from training.corpus.split import Split, draw, place_key
 from training.corpus.toolbox import KINDS, Kind
+from training.corpus.words import WORDS
 
 MOST_TOOLS = 4
 RESULT_FOLLOWS = 0.55
@@ -27,8 +28,8 @@ def call(rng: Random, split: Split) -> Talk:
     """A question that one of the tools answers, perhaps with the tool's result and the answer made of it."""
     kinds = rng.sample(KINDS, rng.randrange(1, MOST_TOOLS + 1))
     kind = rng.choice(kinds)
-    names = {parameter.names[0]: rng.choice(parameter.names) for parameter in kind.takes}
-    tools = [define(rng, each, names if each is kind else None) for each in kinds]
+    names = parameter_names(rng, split, kind)
+    tools = [define(rng, split, each, names if each is kind else None) for each in kinds]
     tool = tools[kinds.index(kind)]
     values = draw(rng, split, lambda rng: arguments(rng, kind), lambda drawn: place_key(" ".join(map(str, drawn.values()))))
     renamed = {names[name]: value for name, value in values.items()}
@@ -56,20 +57,34 @@ def none_fits(rng: Random, split: Split) -> Talk:
     messages = family(rng, split).messages
     while family is offtopic.off_topic and ANSWERABLE.search(messages[0]["content"]):
         messages = family(rng, split).messages
-    return Talk(messages, [define(rng, kind, None) for kind in kinds])
+    return Talk(messages, [define(rng, split, kind, None) for kind in kinds])
 
 
-def define(rng: Random, kind: Kind, names: dict[str, str] | None) -> Tool:
+def define(rng: Random, split: Split, kind: Kind, names: dict[str, str] | None) -> Tool:
     """A definition as clients send it."""
-    names = names or {parameter.names[0]: rng.choice(parameter.names) for parameter in kind.takes}
+    names = names or parameter_names(rng, split, kind)
     properties = {names[parameter.names[0]]: {"type": parameter.type} for parameter in kind.takes}
     parameters: dict[str, Any] = {"type": "object", "properties": properties}
     if rng.random() < 0.8:
         parameters["required"] = list(properties)
-    function: dict[str, Any] = {"name": rng.choice(kind.names)}
+    function: dict[str, Any] = {"name": a_name(rng, kind.names, split)}
     if rng.random() < 0.8:
         function["description"] = rng.choice(kind.about)
     return {"type": "function", "function": {**function, "parameters": parameters}}
+
+
+def parameter_names(rng: Random, split: Split, kind: Kind) -> dict[str, str]:
+    """What a definition calls the tool's parameters, by their first names."""
+    return {parameter.names[0]: a_name(rng, parameter.names, split) for parameter in kind.takes}
+
+
+def a_name(rng: Random, names: tuple[str, ...], split: Split) -> str:
+    """One of the names. In training it often has a word more, so that no name can be known without being read."""
+    name = rng.choice(names)
+    if split == "held-out" or rng.random() < 0.6:
+        return name
+    more = rng.choice(WORDS)
+    return rng.choice((f"{name}_{more}", f"{more}_{name}", f"{name}{more.capitalize()}", f"{name}{rng.randrange(10)}"))
 
 
 def arguments(rng: Random, kind: Kind) -> dict[str, Any]:
