@@ -20,9 +20,6 @@ PANEL = BLOCK_SIZE
 
 LINE = 16
 """float32 or pairs of bf16 in a line of the cache."""
-AHEAD = 8
-"""How many k before their turn a panel's weights are asked for."""
-
 I16, I32, I64, F32 = ir.IntType(16), ir.IntType(32), ir.IntType(64), ir.FloatType()
 PTR = ir.PointerType()
 
@@ -118,10 +115,10 @@ _PRODUCTS: dict[type, tuple[type[_PairProduct] | type[_WidenedProduct], int, int
 def _vectors(lanes: int, registers: int, rows: int) -> int:
     """How many vectors of columns are accumulated at a time: all of a panel if the registers hold them, else half, and so on.
 
-    A vector of weights and one of a row need a place as well. With few rows a panel is then read in one go.
+    The weights and a row need a place as well; one row alone needs its weights one after the other.
     """
     vectors = PANEL // lanes
-    while vectors > 1 and vectors * (rows + 1) + 1 > registers:
+    while vectors > 1 and (vectors + 4 if rows == 1 else vectors * (rows + 1) + 1) > registers:
         vectors //= 2
     return vectors
 
@@ -143,7 +140,7 @@ def tile(typing_context, isa, rows, weights, w_at, x, x_at, x_stride, out, out_a
     if not isinstance(rows, types.IntegerLiteral):
         raise RequireLiteralValue("tile needs a constant number of rows")
     product_class, lanes, registers = _PRODUCTS[isa.instance_class]
-    vectors = _vectors(lanes, registers, rows.literal_value)
+    vectors, strip = _vectors(lanes, registers, rows.literal_value), isa.instance_class().strip
     integers = [types.int64] * 2
     signature = types.void(isa, rows, weights, types.int64, x, *integers, out, *integers, types.int64)
 
@@ -156,14 +153,14 @@ def tile(typing_context, isa, rows, weights, w_at, x, x_at, x_stride, out, out_a
         width = vectors * product.lanes
         for column in range(0, PANEL, width):
             _tile_columns(
-                builder, product, rows.literal_value, vectors, column, w_base, x_base, x_step, out_base, out_step, count
+                builder, product, rows.literal_value, vectors, strip, column, w_base, x_base, x_step, out_base, out_step, count
             )
         return context.get_dummy_value()
 
     return signature, generate
 
 
-def _tile_columns(builder, product, rows, vectors, column, w_base, x_base, x_step, out_base, out_step, count):
+def _tile_columns(builder, product, rows, vectors, strip, column, w_base, x_base, x_step, out_base, out_step, count):
     """The loop over k for ``vectors`` vectors of columns, with all accumulators in registers."""
     b, lanes = builder, product.lanes
     x_type = I16 if product.operand is types.uint16 else F32
@@ -183,9 +180,9 @@ def _tile_columns(builder, product, rows, vectors, column, w_base, x_base, x_ste
     k = b.phi(I64)
     k.add_incoming(at(0), before)
     sums = [b.phi(product.floats) for _ in places]
-    if vectors * lanes < PANEL and column == 0:
-        _prefetch_panel(b, w_base, k)
     w_row = b.gep(w_base, [b.add(b.mul(k, at(PANEL)), at(column))], source_etype=I32)
+    if strip:
+        _prefetch(b, w_row, strip, vectors * lanes)
     ends = _add_products(b, product, vectors, w_row, x_rows, k, sums)
     for total, start, end in zip(sums, starts, ends, strict=True):
         total.add_incoming(start, before)
@@ -213,15 +210,19 @@ def _add_products(builder, product, vectors, w_row, x_rows, k, sums):
     return sums
 
 
-def _prefetch_panel(builder: ir.IRBuilder, w_base: ir.Value, k: ir.Value) -> None:
-    """Ask for all of a coming k's weights: where a panel takes several walks, each of them alone skips through memory."""
+def _prefetch(builder: ir.IRBuilder, w_row: ir.Value, strip: int, width: int) -> None:
+    """Ask for the same columns of the next strip.
+
+    Each walk asks for what it will need itself, so that memory is kept busy through all of them. Whoever reads a strip in
+    several walks skips through memory, and the processor does not foresee that.
+    """
     b = builder
     signature = ir.FunctionType(ir.VoidType(), [PTR, I32, I32, I32])
     prefetch = cgutils.get_or_insert_function(b.module, signature, "llvm.prefetch.p0")
     to_read, to_keep, data = ir.Constant(I32, 0), ir.Constant(I32, 3), ir.Constant(I32, 1)
-    for column in range(0, PANEL, LINE):
-        at = b.add(b.mul(b.add(k, ir.Constant(I64, AHEAD)), ir.Constant(I64, PANEL)), ir.Constant(I64, column))
-        b.call(prefetch, [b.gep(w_base, [at], source_etype=I32), to_read, to_keep, data])
+    for column in range(0, width, LINE):
+        at = ir.Constant(I64, strip * PANEL + column)
+        b.call(prefetch, [b.gep(w_row, [at], source_etype=I32), to_read, to_keep, data])
 
 
 @intrinsic

@@ -1,7 +1,10 @@
 """The instruction sets that the kernels are compiled for. Each is a type, so that numba specialises and caches per set.
 
-A kernel takes ``isa`` as its first argument and hands it on; only ``tile`` in intrinsics.py looks at it. Choosing another
-set in the same process is choosing another argument, which is how tests run them all on one machine.
+A kernel takes ``isa`` as its first argument and hands it on; only ``tile`` in intrinsics.py and ``multiply`` in kernels.py look
+at it. Choosing another set in the same process is choosing another argument, which is how tests run them all on one machine.
+
+``strip``: sets with few registers walk a panel several times, for a part of its columns each. They do so strip by strip of so
+many pairs of k; 16 are 4 KB and stay in a first-level cache. 0: all columns are walked at once, and the panel is one strip.
 """
 
 from typing import NamedTuple
@@ -16,24 +19,28 @@ class Avx512Bf16(NamedTuple):
     """vdpbf16ps: a product of bf16 pairs, accumulated in float32."""
 
     lanes: int = 16
+    strip: int = 0
 
 
 class Avx512(NamedTuple):
     """bf16 widened to float32, then fused multiply-add on 16 lanes."""
 
     lanes: int = 16
+    strip: int = 0
 
 
 class Avx2(NamedTuple):
     """The same on 8 lanes."""
 
     lanes: int = 8
+    strip: int = 16
 
 
 class Generic(NamedTuple):
     """The same on 4 lanes, lowered by LLVM to what the CPU has (NEON, SSE): one operation or two for a multiply-add."""
 
     lanes: int = 4
+    strip: int = 16
 
 
 Isa = Avx512Bf16 | Avx512 | Avx2 | Generic
