@@ -5,6 +5,7 @@ nothing else of the machine: not on threads, not on the batch.
 """
 
 import os
+import time
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,7 @@ from reckon.devices.batch import Batch, Sampled, SamplingRows
 from reckon.devices.cpu import isa as sets
 from reckon.devices.cpu.compile import target
 from reckon.devices.cpu.layout import KV, Shape, kv_block_elements, pack, padded, shape_of
+from reckon.devices.cpu.pace import Pace
 from reckon.devices.cpu.sampling import Choice, make_choice, make_room, make_scratch
 from reckon.devices.cpu.step import GROUP_ITEMS, Rows, Work, make_work, phase_names, phases, step
 from reckon.devices.cpu.team import Team
@@ -39,6 +41,7 @@ class CpuDevice:
         self._shape: Shape = shape_of(arch)
         self._packed = pack(arch, weights, progress)
         self._team = Team(self.threads, phases(arch.layers))
+        self._pace = Pace(self.threads)
         self._scratch = make_scratch(self.threads, padded(arch.vocab_size))
         self._work = make_work(self._isa, self._shape, rows=1, sampled=1, threads=self.threads)
         self.allocate(1)
@@ -88,10 +91,12 @@ class CpuDevice:
         work = self._fitting(batch.tokens.size, batch.sample_rows.size)
         room = make_room(sampling)
         choice: Choice = make_choice(sampling, room, self._scratch)
-        team, shared = self._team, self._team.shared
-        team.run(
-            lambda rank: step(self._isa, rank, team.threads, shared, self._shape, self._packed, self._kv, work, rows, choice)
+        shared, threads, begin = self._team.shared, self._pace.choose(batch.tokens.size), time.perf_counter()
+        self._team.run(
+            lambda rank: step(self._isa, rank, threads, shared, self._shape, self._packed, self._kv, work, rows, choice),
+            threads,
         )
+        self._pace.took(batch.tokens.size, threads, time.perf_counter() - begin)
         return room
 
     def _fitting(self, rows: int, sampled: int) -> Work:

@@ -76,14 +76,14 @@ class Team:
         for rank in range(1, threads):
             threading.Thread(target=self._help, args=(rank,), name=f"cpu-{rank}", daemon=True).start()
 
-    def run(self, task: Callable[[int], None]) -> None:
-        """Call task(rank) in every thread at once and return when all are done."""
+    def run(self, task: Callable[[int], None], threads: int) -> None:
+        """Call task(rank) in so many threads at once and return when all are done."""
         self.shared.tickets[:] = 0
         self._task = task
-        for lock in self._start:
+        for lock in self._start[: threads - 1]:
             lock.release()
         task(0)
-        for lock in self._end:
+        for lock in self._end[: threads - 1]:
             lock.acquire()
         if self._failure is not None:
             raise RuntimeError("a thread of the cpu device failed") from self._failure
