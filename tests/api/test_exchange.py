@@ -153,11 +153,11 @@ class Flaky(Ledger):
 
     transactions = 0
 
-    async def quick(self, work: Any, **options: Any) -> Any:
+    def at_once(self, work: Any, **options: Any) -> Any:
         self.transactions += 1
         if self.transactions == 3:
             raise OSError("disk")
-        return await super().quick(work, **options)
+        return super().at_once(work, **options)
 
 
 async def test_a_settlement_that_fails_is_tried_again_and_told(make_desk: Any) -> None:

@@ -6,8 +6,10 @@ Knows no HTTP. ``answering.py`` reads its events; while nobody reads them, nothi
 import asyncio
 import logging
 import time
-from collections.abc import AsyncGenerator, Coroutine
+from collections.abc import AsyncGenerator, Callable, Coroutine
 from typing import Any, TypeVar
+
+from sqlalchemy import Connection
 
 from reckon.api.answers.sse import Settled
 from reckon.api.metrics import Metrics
@@ -16,7 +18,7 @@ from reckon.engines.pool import Metered
 from reckon.errors import ApiError, EngineFailed, InternalError
 from reckon.job import Event, Finish, Usage
 from reckon.ledger.accounts import Account
-from reckon.ledger.db import Ledger
+from reckon.ledger.db import Ledger, NotNow
 from reckon.ledger.usage import Reservation, reserve, settle
 
 T = TypeVar("T")
@@ -60,7 +62,7 @@ class Exchange:
         Raises InsufficientFunds before the first event, EngineFailed and EngineUnavailable at any time.
         """
         try:
-            await unbroken(self._reserve())
+            await self._reserve()
             self._run = self._engine.run(self._prepared)
             last = None
             async for event in self._run:
@@ -72,8 +74,7 @@ class Exchange:
             if last is None:
                 raise EngineFailed("The engine stopped before the answer was complete.")
             usage = self._finished_usage()
-            cost = await unbroken(self._settle(usage, self._finished[0].reason))
-            yield Settled(usage, cost)
+            yield Settled(usage, await self._settle(usage, self._finished[0].reason))
             yield last
         except BaseException as error:
             await unbroken(self._abandon(_outcome(error)))
@@ -114,19 +115,37 @@ class Exchange:
             seed=job.sampling.seed,
             stream=self._stream,
         )
-        await self._ledger.quick(lambda db: reserve(db, reservation, self._account.limit_nano))
+        await self._book(lambda db: reserve(db, reservation, self._account.limit_nano), self._reserved)
+
+    def _reserved(self, _: None) -> None:
         self._row_open = True
 
     async def _settle(self, usage: Usage, outcome: str) -> int:
         first_ms = None if self._first is None else (self._first - self._arrived) * 1000
         total_ms = (time.monotonic() - self._arrived) * 1000
         job = self._prepared.job
-        cost = await self._ledger.quick(
-            lambda db: settle(db, job.id, usage, outcome, first_token_ms=first_ms, total_ms=total_ms)
+
+        def settled(_: int) -> None:
+            self._row_open = False
+            self._metrics.settled(job.model, usage, outcome)
+
+        return await self._book(
+            lambda db: settle(db, job.id, usage, outcome, first_token_ms=first_ms, total_ms=total_ms), settled
         )
-        self._row_open = False
-        self._metrics.settled(job.model, usage, outcome)
-        return cost
+
+    async def _book(self, work: Callable[[Connection], T], booked: Callable[[T], None]) -> T:
+        """``work`` in a transaction, then ``booked``: both, even when the caller is cancelled between them."""
+        try:
+            result = self._ledger.at_once(work)
+        except NotNow:
+            return await unbroken(self._book_later(work, booked))
+        booked(result)
+        return result
+
+    async def _book_later(self, work: Callable[[Connection], T], booked: Callable[[T], None]) -> T:
+        result = await self._ledger.run(work)
+        booked(result)
+        return result
 
     async def _abandon(self, outcome: str) -> None:
         """Stop the run and charge what it used until then, unless the row is closed already."""

@@ -15,13 +15,18 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
 from reckon.errors import BadSetting
+from reckon.ledger.hot import Statement
 from reckon.ledger.tables import keys
 
 MAX_NAME = 100
 MAX_NANO = 2**63 - 1
 KEY_PREFIX = "key_"
 
-FIND = sa.select(keys).where(keys.c.digest == sa.bindparam("secret_digest"), keys.c.revoked.is_(None))  # built once: it is hot
+FIND = Statement(
+    sa.select(keys.c.account, keys.c.id, keys.c.name, keys.c.admin, keys.c.models, keys.c.limit_nano).where(
+        keys.c.digest == sa.bindparam("secret_digest"), keys.c.revoked.is_(None)
+    )
+)
 
 
 class Account(msgspec.Struct, frozen=True):
@@ -87,10 +92,11 @@ def find_key(db: Connection, secret: str) -> Account | None:
 
 def find_digest(db: Connection, secret_digest: str) -> Account | None:
     """The same by what ``digest`` makes of the key."""
-    row = db.execute(FIND, {"secret_digest": secret_digest}).one_or_none()
+    row = FIND.one(db, secret_digest=secret_digest)
     if row is None:
         return None
-    return Account(row.account, row.id, row.name, row.admin, tuple(row.models), row.limit_nano)
+    account, key_id, name, admin, models, limit_nano = row
+    return Account(account, key_id, name, admin, tuple(models), limit_nano)
 
 
 def key_digest(db: Connection, key: str = "") -> str | None:

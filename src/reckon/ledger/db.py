@@ -22,6 +22,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 
 from reckon.errors import BadSetting
 from reckon.ledger.checkpoints import Checkpoints
+from reckon.ledger.hot import Statement
 
 T = TypeVar("T")
 
@@ -44,11 +45,18 @@ PRAGMAS = (
     "PRAGMA wal_autocheckpoint=0",
 )
 READS_ONLY = "reckon_reads_only"
-"""The execution option by which a SQLite transaction begins without the write lock."""
+"""What is noted at a SQLite connection whose transaction begins without the write lock."""
 MIGRATION_LOCK = 7_276_265
 """The number of PostgreSQL's advisory lock under which servers that start together migrate one after the other."""
 SERVER_LOCK = sa.select(sa.func.pg_try_advisory_lock(sa.func.hashtext(sa.literal("reckon server ") + sa.func.current_schema())))
 """Held by a session for as long as it lives: by one server for each schema."""
+
+
+READ, WRITE = Statement(sa.text("BEGIN")), Statement(sa.text("BEGIN IMMEDIATE"))
+
+
+class NotNow(Exception):
+    """This would have to wait: ``run`` does."""
 
 
 class Closable(Protocol):
@@ -100,25 +108,34 @@ class Ledger:
         return await asyncio.shield(asyncio.wrap_future(self._submit(work, reads_only)))
 
     async def quick(self, work: Callable[[Connection], T], *, reads_only: bool = False) -> T:
-        """``run`` for work of a few statements that find their rows by keys.
-
-        With SQLite it is done here and now, unless another is writing: handing it to the thread takes as long as doing it.
-        """
-        if self._closed or not _is_file(self._url):
-            return await self.run(work, reads_only=reads_only)
-        if self._here is None:
-            self._here = self._engine.connect().execution_options(**{READS_ONLY: True})
-            self._here.exec_driver_sql("PRAGMA busy_timeout=0")
-            self._here.rollback()
+        """``run`` for work of a few statements that find their rows by keys: at once, unless it would have to wait."""
         try:
-            transaction = self._here.execution_options(**{READS_ONLY: reads_only}).begin()
+            return self.at_once(work, reads_only=reads_only)
+        except NotNow:
+            return await self.run(work, reads_only=reads_only)
+
+    def at_once(self, work: Callable[[Connection], T], *, reads_only: bool = False) -> T:
+        """The same here and now: with SQLite, handing it to the thread takes as long as doing it.
+
+        Raises NotNow, before anything is done, when another is writing, and always with PostgreSQL. Work that only reads begins
+        no transaction when it consists of a ``Statement``.
+        """
+        here = self._of_the_loop()
+        here.info[READS_ONLY] = reads_only
+        if reads_only:
+            try:
+                return work(here)
+            finally:
+                here.rollback()
+        try:
+            transaction = here.begin()
         except OperationalError as error:
             if getattr(error.orig, "sqlite_errorcode", None) != sqlite3.SQLITE_BUSY:
                 raise
-            return await self.run(work, reads_only=reads_only)
+            raise NotNow from error
         with transaction:
-            result = work(self._here)
-        self._committed(reads_only)
+            result = work(here)
+        self._committed(reads_only=False)
         return result
 
     def run_now(self, work: Callable[[Connection], T], *, reads_only: bool = False) -> T:
@@ -140,6 +157,16 @@ class Ledger:
         if self._claim is not None:
             self._claim.close()
 
+    def _of_the_loop(self) -> Connection:
+        if self._closed or not _is_file(self._url):
+            raise NotNow
+        if self._here is None:
+            self._here = self._engine.connect()
+            self._here.info[READS_ONLY] = True
+            self._here.exec_driver_sql("PRAGMA busy_timeout=0")
+            self._here.rollback()
+        return self._here
+
     def _submit(self, work: Callable[[Connection], T], reads_only: bool) -> Future[T]:
         return self._thread.submit(self._transact, work, reads_only)
 
@@ -148,7 +175,8 @@ class Ledger:
             with self._engine.begin() as connection:  # which tries first whether the server is still there
                 return work(connection)
         self._there = self._there or self._engine.connect()
-        with self._there.execution_options(**{READS_ONLY: reads_only}).begin():
+        self._there.info[READS_ONLY] = reads_only
+        with self._there.begin():
             result = work(self._there)
         self._committed(reads_only)
         return result
@@ -245,7 +273,7 @@ def _set_up(connection: sqlite3.Connection, _record: Any) -> None:
 
 def _begin(connection: Connection) -> None:
     """Take the write lock first: a transaction that reads and then writes can neither race nor fail halfway as too old."""
-    connection.exec_driver_sql("BEGIN" if connection.get_execution_options().get(READS_ONLY) else "BEGIN IMMEDIATE")
+    (READ if connection.info.get(READS_ONLY) else WRITE).run(connection)
 
 
 def _migrate(connection: Connection) -> None:

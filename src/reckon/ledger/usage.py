@@ -14,17 +14,17 @@ from sqlalchemy.exc import IntegrityError
 from reckon.catalog.card import Price
 from reckon.errors import InsufficientFunds
 from reckon.job import Usage
+from reckon.ledger.hot import Statement
 from reckon.ledger.prices import dollars
 from reckon.ledger.tables import balances, keys, requests
 
 OPEN = "open"
 LOST = "lost"
 
-# The statements of reserve and settle are built once: building one takes longer than SQLite needs to run it.
-BALANCE = (
+BALANCE = Statement(
     sa.select(balances.c.spent_nano, balances.c.reserved_nano).where(balances.c.key_id == sa.bindparam("key")).with_for_update()
 )
-ADD_TO_BALANCE = (
+ADD_TO_BALANCE = Statement(
     sa.update(balances)
     .where(balances.c.key_id == sa.bindparam("key"))
     .values(
@@ -32,9 +32,21 @@ ADD_TO_BALANCE = (
         reserved_nano=balances.c.reserved_nano + sa.bindparam("reserved"),
     )
 )
-REQUEST = sa.select(requests).where(requests.c.id == sa.bindparam("request")).with_for_update()
-OPEN_REQUEST = sa.insert(requests)
-CLOSE_REQUEST = sa.update(requests).where(requests.c.id == sa.bindparam("request"))
+OPEN_REQUEST = Statement(
+    sa.insert(requests),
+    *("id", "account", "key_id", "model", "price_input", "price_output", "prompt_tokens", "cached_tokens", "completion_tokens"),
+    *("reserved_nano", "cost_nano", "seed", "stream", "outcome", "created"),
+)
+RESERVED = Statement(
+    sa.select(requests.c.key_id, requests.c.reserved_nano, requests.c.price_input, requests.c.price_output)
+    .where(requests.c.id == sa.bindparam("request"), requests.c.settled.is_(None))
+    .with_for_update()
+)
+CLOSED = Statement(sa.select(requests.c.cost_nano).where(requests.c.id == sa.bindparam("request")))
+CLOSE_REQUEST = Statement(
+    sa.update(requests).where(requests.c.id == sa.bindparam("request")),
+    *("prompt_tokens", "cached_tokens", "completion_tokens", "cost_nano", "outcome", "first_token_ms", "total_ms", "settled"),
+)
 
 
 class UnknownRequest(KeyError):
@@ -121,24 +133,24 @@ def reserve(db: Connection, reservation: Reservation, limit_nano: int | None = N
             f" spent and {dollars(reserved)} is reserved for requests that are still running."
         )
     _add_to_balance(db, reservation.key_id, spent=0, reserved=worst)
-    row = {
-        "id": reservation.request,
-        "account": reservation.account,
-        "key_id": reservation.key_id,
-        "model": reservation.model,
-        "price_input": reservation.price.input,
-        "price_output": reservation.price.output,
-        "prompt_tokens": 0,
-        "cached_tokens": 0,
-        "completion_tokens": 0,
-        "reserved_nano": worst,
-        "cost_nano": 0,
-        "seed": reservation.seed,
-        "stream": reservation.stream,
-        "outcome": OPEN,
-        "created": time.time(),
-    }
-    db.execute(OPEN_REQUEST, row)
+    OPEN_REQUEST.run(
+        db,
+        id=reservation.request,
+        account=reservation.account,
+        key_id=reservation.key_id,
+        model=reservation.model,
+        price_input=reservation.price.input,
+        price_output=reservation.price.output,
+        prompt_tokens=0,
+        cached_tokens=0,
+        completion_tokens=0,
+        reserved_nano=worst,
+        cost_nano=0,
+        seed=reservation.seed,
+        stream=reservation.stream,
+        outcome=OPEN,
+        created=time.time(),
+    )
 
 
 def settle(db: Connection, request: str, usage: Usage, outcome: str, *, first_token_ms: float | None, total_ms: float) -> int:
@@ -146,26 +158,33 @@ def settle(db: Connection, request: str, usage: Usage, outcome: str, *, first_to
 
     ``outcome`` is a finish reason or an error's code. Raises UnknownRequest.
     """
-    row = db.execute(REQUEST, {"request": request}).one_or_none()
+    row = RESERVED.one(db, request=request)
+    if row is None:
+        return _cost_of(db, request)
+    key_id, reserved, price_input, price_output = row
+    cost = Price(price_input, price_output).cost(usage.prompt_tokens, usage.completion_tokens)
+    CLOSE_REQUEST.run(
+        db,
+        request=request,
+        prompt_tokens=usage.prompt_tokens,
+        cached_tokens=usage.cached_tokens,
+        completion_tokens=usage.completion_tokens,
+        cost_nano=cost,
+        outcome=outcome,
+        first_token_ms=first_token_ms,
+        total_ms=total_ms,
+        settled=time.time(),
+    )
+    _add_to_balance(db, key_id, spent=cost, reserved=-reserved)
+    return cost
+
+
+def _cost_of(db: Connection, request: str) -> int:
+    """Of one that is settled. Raises UnknownRequest."""
+    row = CLOSED.one(db, request=request)
     if row is None:
         raise UnknownRequest(request)
-    if row.settled is not None:
-        return int(row.cost_nano)
-    cost = Price(row.price_input, row.price_output).cost(usage.prompt_tokens, usage.completion_tokens)
-    closing = {
-        "request": request,
-        "prompt_tokens": usage.prompt_tokens,
-        "cached_tokens": usage.cached_tokens,
-        "completion_tokens": usage.completion_tokens,
-        "cost_nano": cost,
-        "outcome": outcome,
-        "first_token_ms": first_token_ms,
-        "total_ms": total_ms,
-        "settled": time.time(),
-    }
-    db.execute(CLOSE_REQUEST, closing)
-    _add_to_balance(db, row.key_id, spent=cost, reserved=-row.reserved_nano)
-    return cost
+    return int(row[0])
 
 
 def recover(db: Connection) -> int:
@@ -176,7 +195,7 @@ def recover(db: Connection) -> int:
     lock = sa.select(requests.c.id, requests.c.key_id, requests.c.reserved_nano).where(requests.c.settled.is_(None))
     rows = db.execute(lock.order_by(requests.c.id).with_for_update()).all()
     for row in rows:
-        db.execute(CLOSE_REQUEST, {"request": row.id, "outcome": LOST, "settled": time.time()})
+        db.execute(sa.update(requests).where(requests.c.id == row.id).values(outcome=LOST, settled=time.time()))
         _add_to_balance(db, row.key_id, spent=0, reserved=-row.reserved_nano)
     return len(rows)
 
@@ -233,19 +252,21 @@ def recent(db: Connection, *, key_id: str | None = None, model: str | None = Non
 
 def _lock_balance(db: Connection, key_id: str) -> tuple[int, int]:
     """What the key has spent and reserved. Who else wants to know waits until this transaction ends."""
-    row = db.execute(BALANCE, {"key": key_id}).one_or_none()
+    row = BALANCE.one(db, key=key_id)
     if row is None:
         try:
             with db.begin_nested():
                 db.execute(sa.insert(balances).values(key_id=key_id, spent_nano=0, reserved_nano=0))
         except IntegrityError:
             pass  # another transaction made it since the query: the row is there, which is all that was wanted
-        row = db.execute(BALANCE, {"key": key_id}).one()
-    return row.spent_nano, row.reserved_nano
+        row = BALANCE.one(db, key=key_id)
+        assert row is not None
+    spent, reserved = row
+    return spent, reserved
 
 
 def _add_to_balance(db: Connection, key_id: str, *, spent: int, reserved: int) -> None:
-    db.execute(ADD_TO_BALANCE, {"key": key_id, "spent": spent, "reserved": reserved})
+    ADD_TO_BALANCE.run(db, key=key_id, spent=spent, reserved=reserved)
 
 
 def _sums() -> list[sa.Label[Any]]:

@@ -4,6 +4,7 @@
 """
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Coroutine, Mapping
 from types import TracebackType
 from typing import Any
@@ -52,19 +53,23 @@ class EventStream:
         }
         self._comment = comment
         self._quiet = quiet_seconds
-        self._clock = asyncio.get_running_loop().time
-        self._last = self._clock()
+        self._loop = asyncio.get_running_loop()
+        self._last = self._loop.time()
+        self._beat: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> "EventStream":
-        self._beat = asyncio.ensure_future(self._keep_alive())
+        self._timer = self._loop.call_later(self._quiet, self._look)
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._beat.cancel()
-        await asyncio.wait({self._beat})
-        del self._beat  # its error knows its frame, which knows this object: garbage that only a collection finds
+        self._timer.cancel()
+        del self._timer  # it knows this object: together they would be garbage that only a collection finds
+        if self._beat is not None:
+            self._beat.cancel()
+            await asyncio.wait({self._beat})
+            self._beat = None
         if error is None and not self._ended:
             await self.write(b"", last=True)
 
@@ -73,7 +78,7 @@ class EventStream:
 
         Raises ClientDisconnect when nobody reads any more.
         """
-        self._last = self._clock()
+        self._last = self._loop.time()
         async with self._writing:
             if self._ended:
                 return  # a comment that had to wait for the last frame
@@ -84,17 +89,19 @@ class EventStream:
                 await self._deliver({"type": "http.response.start", "status": 200, "headers": raw})
             await self._deliver({"type": "http.response.body", "body": frame, "more_body": not last})
 
+    def _look(self) -> None:
+        """A comment whenever nothing was written for a while: proxies close silent connections, and clients skip comments."""
+        quiet = self._loop.time() - self._last
+        if quiet >= self._quiet:
+            quiet = 0.0
+            if self._beat is None or self._beat.done():
+                self._beat = asyncio.ensure_future(self._keep_alive())
+        self._timer = self._loop.call_later(self._quiet - quiet, self._look)
+
     async def _keep_alive(self) -> None:
-        """A comment, which clients skip, whenever nothing was written for a while: proxies close silent connections."""
-        while True:
-            quiet = self._clock() - self._last
-            if quiet < self._quiet:
-                await asyncio.sleep(self._quiet - quiet)
-                continue
-            try:
-                await self.write(self._comment)
-            except ClientDisconnect:
-                return  # the answer's own next write says so, or whoever listens for the departure
+        # A client that has left is noticed by the answer's own next write, or by whoever listens for the departure.
+        with contextlib.suppress(ClientDisconnect):
+            await self.write(self._comment)
 
     async def _deliver(self, message: dict[str, object]) -> None:
         try:
