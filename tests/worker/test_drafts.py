@@ -8,6 +8,7 @@ from reckon.devices.batch import BLOCK_SIZE, Batch, Sampled
 from reckon.job import Sampling
 from reckon.link import Submit
 from reckon.worker.drafts import FIRST_CHANCE, MOST, Drafter, StepCost, Worth
+from reckon.worker.past import ACCOUNTS, Past, Pasts
 from worker.driving import VOCAB, Driver, FakeDevice, ask, text
 
 
@@ -52,6 +53,66 @@ def test_the_longest_run_of_tokens_decides() -> None:
 def test_a_circle_goes_on() -> None:
     assert Drafter().guess([1, 2, 3, 1, 2, 3, 1, 2], 8)[0] == [3, 1, 2, 3, 1, 2, 3, 1]
     assert Drafter().guess([5, 5, 5], 99)[0] == [5] * MOST
+
+
+def test_what_earlier_answers_said() -> None:
+    past, drafter = Past(), Drafter()
+    Drafter(past).end([0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9], prompt_length=3)
+    assert Drafter(past).guess([8, 1, 2, 3], 4) == ([4, 5, 6, 7], FIRST_CHANCE)
+    assert Drafter(past).guess([0, 1, 2], 1)[0] == [3], "the prompt's end finds the beginning of the answer"
+    assert drafter.guess([8, 1, 2, 3], 4) == ([], 0.0)
+    assert Drafter(past).guess([1, 2, 8, 1, 2], 1)[0] == [8], "as many tokens found in its own text count first"
+
+
+def test_an_answer_s_record_decides_between_its_own_text_and_the_past() -> None:
+    past = Past()
+    past.remember([1, 2, 3])
+    drafter, tokens = Drafter(past), [1, 2, 8, 1, 2]
+    for _ in range(5):
+        drafter.guess(tokens, 1)
+        drafter.learn(0, 1)
+    assert drafter.guess(tokens, 1)[0] == [3]
+
+
+def test_the_past_is_forgotten_by_halves(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("reckon.worker.past.KEPT", 10)
+    past = Past()
+    for first in range(0, 60, 6):
+        past.remember(list(range(first, first + 6)))
+    found = [first for first in range(0, 60, 6) if past.after((first, first + 1))]
+    assert found == [36, 42, 48, 54]
+    past.remember(range(100, 200))
+    assert past.after((150, 151)) is None, "no more of one answer than is kept of all"
+
+
+def test_answers_do_not_run_into_each_other() -> None:
+    past = Past()
+    past.remember([1, 2])
+    past.remember([3, 4, 5])
+    assert past.after((2, 3)) is None
+
+
+def test_accounts_share_nothing_and_few_are_remembered() -> None:
+    pasts = Pasts()
+    pasts.of("ann").remember([1, 2, 3])
+    assert pasts.of("ben").after((1, 2)) is None
+    assert pasts.of("ann").after((1, 2)) is not None
+    for number in range(ACCOUNTS):
+        pasts.of(f"other {number}")
+    assert pasts.of("ann").after((1, 2)) is None
+
+
+def test_asked_again_the_same_answer_takes_a_few_steps() -> None:
+    driver = Driver(40)
+    answers, steps = [], []
+    for number, salt in enumerate(("ann", "ann", "ben")):
+        before = driver.steps
+        driver.run(ask(number, text(20, 5), 60, seed=3, salt=salt))
+        answers.append(driver.tokens[number])
+        steps.append(driver.steps - before)
+    assert answers[0] == answers[1] == answers[2]
+    assert steps[1] < steps[0] / 4
+    assert steps[2] == steps[0]
 
 
 def test_reading_bit_by_bit_is_reading_at_once() -> None:

@@ -1,4 +1,4 @@
-"""Speculation: tokens that may come next, guessed from an answer's own past, and whether computing them along is worth it.
+"""Speculation: tokens that may come next, guessed from what was said before, and whether computing them along is worth it.
 
 Knows token ids and seconds; no models, no blocks. The scheduler asks. A guess is right exactly when the sampler, with the
 random number of its position, picks that token anyway: guesses change how long an answer takes and never what it says.
@@ -7,9 +7,10 @@ al. 2023, "Fast inference from transformers via speculative decoding".
 """
 
 from collections.abc import Sequence
+from typing import TypeAlias
 
-SIZES = (8, 4, 2)
-"""Lengths of the last tokens that are looked up, the longest first: the longer they are, the better the guess."""
+from reckon.worker.past import SIZES, Past, Text
+
 MOST = 15
 """Guesses per step and answer."""
 FIRST_CHANCE = 0.5
@@ -19,43 +20,48 @@ FORGOTTEN = 0.02
 """How far a chance comes back to the first one with every token that was not guessed at: what failed once is tried again."""
 
 
-class Drafter:
-    """One answer's guesses. ``chances`` are of the guesses by how many tokens were found again: their own record decides."""
+Place: TypeAlias = tuple[str, int]
+"""Where a guess was found: in the answer's "own" text or in the "past" of its account, by how many tokens."""
 
-    def __init__(self) -> None:
-        self._known = 0
-        self._ends: dict[tuple[int, ...], int] = {}
-        self._chances = dict.fromkeys(SIZES, FIRST_CHANCE)
-        self._size = SIZES[0]
+
+class Drafter:
+    """One answer's guesses. ``chances`` are of the guesses by where they were found: their own record decides."""
+
+    def __init__(self, past: Past | None = None) -> None:
+        self._past = past or Past()
+        self._own = Text()
+        self._chances: dict[Place, float] = {}
+        self._place: Place = ("own", SIZES[0])
 
     def guess(self, tokens: Sequence[int], most: int) -> tuple[list[int], float]:
-        """Up to ``most`` tokens that followed the last time that the answer stood like this, and the chance of each.
+        """Up to ``most`` tokens that followed when an answer last stood like this, and the chance of each.
 
         ``tokens`` are prompt and answer; they only ever grow between calls.
         """
-        self._read(tokens)
+        self._own.read(tokens)
+        best: tuple[Sequence[int], int] | None = None
+        chance = 0.0
         for size in SIZES:
-            start = self._ends.get(tuple(tokens[-size:]))
-            if start is not None:
-                self._size = size
-                return _following(tokens, start, min(most, MOST)), self._chances[size]
-        return [], 0.0
+            run = tuple(tokens[-size:])
+            start = self._own.after(run)
+            own = None if start is None else (tokens, start)
+            for place, found in (("own", size), own), (("past", size), self._past.after(run)):
+                if found is not None and self._chances.get(place, FIRST_CHANCE) > chance:
+                    best, chance, self._place = found, self._chances.get(place, FIRST_CHANCE), place
+        return (_following(*best, min(most, MOST)), chance) if best else ([], 0.0)
 
     def learn(self, right: int, guessed: int) -> None:
         """``right`` of the ``guessed`` tokens were picked; those after the first wrong one say nothing."""
-        chances, size = self._chances, self._size
+        chance = self._chances.get(self._place, FIRST_CHANCE)
         for hit in (*[1.0] * right, *[0.0] * (right < guessed)):
-            chances[size] += LEARNT * (hit - chances[size])
+            chance += LEARNT * (hit - chance)
         if not guessed:
-            chances[size] += FORGOTTEN * (FIRST_CHANCE - chances[size])
+            chance += FORGOTTEN * (FIRST_CHANCE - chance)
+        self._chances[self._place] = chance
 
-    def _read(self, tokens: Sequence[int]) -> None:
-        """Note where each run of tokens ended last. The end of all has nothing after it yet and is noted the next time."""
-        for end in range(max(self._known, SIZES[-1]), len(tokens)):
-            for size in SIZES:
-                if size <= end:
-                    self._ends[tuple(tokens[end - size : end])] = end
-        self._known = len(tokens)
+    def end(self, tokens: Sequence[int], prompt_length: int) -> None:
+        """The answer is complete: later ones of its account may find it."""
+        self._past.remember(tokens[max(0, prompt_length - SIZES[0]) :])
 
 
 def _following(tokens: Sequence[int], start: int, count: int) -> list[int]:

@@ -15,6 +15,7 @@ from reckon.job import Usage
 from reckon.link import Abort, Counters, Done, EndReason, Failed, FromWorker, Submit, Tokens
 from reckon.worker.blocks import Blocks
 from reckon.worker.drafts import Drafter, StepCost, Worth
+from reckon.worker.past import Pasts
 from reckon.worker.sequence import MatcherMaker, Pick, Sequence, failure, no_matcher
 
 
@@ -64,6 +65,7 @@ class Scheduler:
         self.blocks = blocks
         self.cost = StepCost()
         self._drafts = drafts
+        self._pasts = Pasts()
         self._make_matcher = make_matcher
         self.counters = Counters()
         self._step_tokens = max(step_tokens, max_sequences)
@@ -227,6 +229,8 @@ class Scheduler:
     def _finish(self, sequence: Sequence, reason: EndReason, keep: int | None = None) -> list[FromWorker]:
         usage = sequence.usage(keep)
         self._remove(sequence, usage)
+        if sequence.drafter is not None:
+            sequence.drafter.end(sequence.tokens, sequence.prompt_length)
         self.counters.discarded += sequence.generated - usage.completion_tokens if sequence.admitted else 0
         return [Done(sequence.request, reason, usage)]
 
@@ -299,7 +303,7 @@ class Scheduler:
             sequence = piece.sequence
             if piece.count > 1 or not sequence.may_be_guessed:
                 continue
-            sequence.drafter = sequence.drafter or Drafter()
+            sequence.drafter = sequence.drafter or Drafter(self._pasts.of(sequence.salt))
             most = min(budget, sequence.max_tokens - sequence.generated - 1, self._room(sequence))
             guesses, chance = sequence.drafter.guess(sequence.tokens, most)
             together, taken = 1.0, 0

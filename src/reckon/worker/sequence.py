@@ -97,6 +97,7 @@ class Sequence:
     max_tokens: int
     stop_tokens: frozenset[int]
     chain: Chain
+    salt: str
     leader: int | None
     pays_prompt: bool
     grammar: Grammar | None
@@ -130,6 +131,7 @@ class Sequence:
             max_tokens=submit.max_tokens,
             stop_tokens=frozenset(submit.stop_tokens),
             chain=Chain(submit.salt),
+            salt=submit.salt,
             leader=submit.leader,
             pays_prompt=submit.leader is None,
             grammar=submit.grammar,
