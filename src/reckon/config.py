@@ -108,7 +108,7 @@ SETTINGS = (
     Setting("record", "", "Directory to keep all requests and answers in, for reckon replay. It holds all that was said."),
     Setting("stall_seconds", 60.0, "A worker that has work but makes no step for so long is replaced.", low=1),
     Setting("drain_seconds", 30.0, "How long running answers may take to finish after Ctrl-C.", low=0),
-    Setting("drafts", True, "Guess what comes next from the account's earlier answers and check it in the same step: faster, same bytes."),
+    Setting("drafts", True, "Guess tokens ahead from earlier text, checked in the same step: faster, same bytes."),
     Setting("self_check", False, "Prove the bookkeeping of the KV blocks whenever a worker has nothing to do."),
     Setting("log_level", "warning", "How much is logged.", choices=LEVELS),
 )
