@@ -12,7 +12,7 @@ import pytest
 
 from api.desk import Call, Desk, chat_body
 from fakes import say
-from reckon.api.recording import Recorder
+from reckon.api.recording import Recorder, writable
 from reckon.errors import BadSetting, EngineFailed
 from reckon.replay.answer import whole
 from reckon.replay.recording import Recording, read
@@ -33,7 +33,7 @@ def kept(tmp_path: Path) -> Path:
 @pytest.fixture
 def client(desk: Desk, kept: Path) -> httpx.AsyncClient:
     client = httpx.AsyncClient(
-        transport=httpx.ASGITransport(Recorder(desk.app, kept)), base_url="http://reckon", headers=desk.headers
+        transport=httpx.ASGITransport(Recorder(desk.app, writable(kept))), base_url="http://reckon", headers=desk.headers
     )
     desk.clients.append(client)
     return client
@@ -80,7 +80,7 @@ async def test_refusals_and_other_routes_leave_nothing(client: httpx.AsyncClient
 async def test_an_answer_that_nobody_read_to_its_end_leaves_nothing(desk: Desk, kept: Path) -> None:
     desk.engine.enqueue(*say("a", "b")[:-1], 60.0)
     call = Call(desk, chat_body(stream=True))
-    desk.app, app = Recorder(desk.app, kept), desk.app  # type: ignore[assignment]
+    desk.app, app = Recorder(desk.app, writable(kept)), desk.app  # type: ignore[assignment]
     call.watch = lambda message: call.left.set() if b'"content":"b"' in message.get("body", b"") else None
     await call.run()
     assert not call.ended
@@ -104,14 +104,14 @@ async def test_a_disk_that_is_full_costs_no_answer(
     assert "an answer could not be recorded" in caplog.text
 
 
-def test_a_directory_that_cannot_be(desk: Desk, tmp_path: Path) -> None:
+def test_a_directory_that_cannot_be(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(BadSetting, match=r"record: .*file/x cannot be made: Not a directory"):
-        Recorder(desk.app, tmp_path / "file" / "x")
+        writable(tmp_path / "file" / "x")
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_a_directory_that_cannot_be_written_to(desk: Desk, tmp_path: Path) -> None:
+def test_a_directory_that_cannot_be_written_to(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
     with pytest.raises(BadSetting, match="cannot be written to"):
-        Recorder(desk.app, tmp_path)
+        writable(tmp_path)

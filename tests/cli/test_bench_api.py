@@ -2,14 +2,17 @@
 
 import asyncio
 import json
+import socket
 import sys
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 
 from cli.desk import Type, refusal
 from reckon.bench.api import TOKENS, Bench, Effort, Served, server
+from reckon.cli import overhead
 from reckon.errors import BadSetting
 
 MOCKED = [sys.executable, "-m", "reckon.cli.mocked"]
@@ -42,6 +45,13 @@ def test_a_server_that_does_not_start() -> None:
     dead = server([sys.executable, "-c", "raise SystemExit(3)"])
     with pytest.raises(BadSetting, match="the server to be measured does not start: it ended with 3"), dead:
         raise AssertionError("it started")
+
+
+def test_a_server_that_is_gone(reckon: Type, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as sock:
+        port = sock.getsockname()[1]
+    monkeypatch.setattr(overhead, "server", lambda command: nullcontext(Served(port, "key")))
+    assert "the server that is measured is gone: " in refusal(reckon("bench", "api", "--streams", "1", "--queued", "1"))
 
 
 def test_more_streams_than_files(reckon: Type) -> None:

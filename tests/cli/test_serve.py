@@ -52,6 +52,12 @@ def test_the_curl_can_be_pasted(model: str, with_key: bool, start: Start) -> Non
     assert server.engine.jobs[0].model == model
 
 
+def test_a_place_for_recordings_is_tried_before_anything_is_loaded(reckon: Type, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    said = refusal(reckon("serve", "--port", "0", "--record", str(tmp_path / "file" / "x"), str(tmp_path / "no model")))
+    assert "file/x cannot be made: Not a directory" in said
+
+
 def test_a_checkpoint_without_a_tokenizer(reckon: Type, tmp_path: Path) -> None:
     (tmp_path / "model").mkdir()
     (tmp_path / "model" / "config.json").write_text('{"max_position_embeddings": 64}')

@@ -26,21 +26,14 @@ OWNER_ONLY, OWNER_ONLY_DIRECTORY = 0o600, 0o700
 
 
 class Recorder:
-    """The application; each answer that was whole and had status 200 becomes a file, named by its request's id.
-
-    Raises BadSetting when the directory cannot be made or written to.
+    """The application; each answer that was whole and had status 200 becomes a file of a ``writable`` directory, named by its
+    request's id.
     """
 
     def __init__(self, app: App, directory: Path) -> None:
         self._app = app
         self._directory = directory
         self._paths = {entry.path for entry in app.entries if entry.about in (CHAT, TEXT, MESSAGES)}
-        try:
-            directory.mkdir(OWNER_ONLY_DIRECTORY, parents=True, exist_ok=True)
-        except OSError as error:
-            raise BadSetting(f"record: {directory} cannot be made: {error.strerror}") from None
-        if not os.access(directory, os.W_OK | os.X_OK):
-            raise BadSetting(f"record: {directory} cannot be written to")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["method"] != "POST" or scope["path"] not in self._paths:
@@ -60,6 +53,17 @@ class Recorder:
                 file.write(encoded(recording))
         except Exception:
             log.exception("an answer could not be recorded")
+
+
+def writable(directory: Path) -> Path:
+    """The directory, made if it was not there. Raises BadSetting when it cannot be made or written to."""
+    try:
+        directory.mkdir(OWNER_ONLY_DIRECTORY, parents=True, exist_ok=True)
+    except OSError as error:
+        raise BadSetting(f"record: {directory} cannot be made: {error.strerror}") from None
+    if not os.access(directory, os.W_OK | os.X_OK):
+        raise BadSetting(f"record: {directory} cannot be written to")
+    return directory
 
 
 class Tape:

@@ -3,6 +3,7 @@
 import sys
 from pathlib import Path
 
+import httpx
 import msgspec
 from rich.table import Table
 
@@ -10,6 +11,7 @@ from reckon.bench import queueing, record
 from reckon.bench.api import Added, Bench, Effort, Streams, send_seconds, server
 from reckon.bench.percentiles import Spread
 from reckon.cli.serve import more_files, run
+from reckon.errors import BadSetting
 from reckon.screen import screen
 
 FEWER = 8
@@ -17,7 +19,14 @@ FEWER = 8
 
 
 def overhead(streams: int, queued: int, requests: int, seconds: float, path: Path | None) -> None:
-    """Raises BadSetting when the server does not start, or there may be fewer open files than streams."""
+    """Raises BadSetting when the server does not start or ends, or there may be fewer open files than streams."""
+    try:
+        _overhead(streams, queued, requests, seconds, path)
+    except (httpx.TransportError, ConnectionError) as error:
+        raise BadSetting(f"the server that is measured is gone: {error}") from error
+
+
+def _overhead(streams: int, queued: int, requests: int, seconds: float, path: Path | None) -> None:
     more_files(streams + 64)
     console = screen(160)
     with console.status("the scheduler"):

@@ -22,7 +22,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
 from reckon.api.app import Entry, create_app
-from reckon.api.recording import Recorder
+from reckon.api.recording import Recorder, writable
 from reckon.catalog.source import Source, resolve
 from reckon.cli.client import EVERYWHERE, url_of
 from reckon.cli.link import LINK_MINUTES, sign_in_link
@@ -58,6 +58,8 @@ def serve(config: Config, models: Sequence[str]) -> int:
     # Names of models and directories are printed as they are: "[red]" or ":key:" in one is text.
     console = Console(markup=False, emoji=False, highlight=False, soft_wrap=True)
     more_files(0)  # every stream is one
+    if config.record:
+        writable(_kept(config))  # before anything is loaded, as the address below
     with listen(config) as sock:
         return run(_serve(config, models, sock, console))
 
