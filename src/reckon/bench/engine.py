@@ -18,6 +18,7 @@ from rich.table import Table
 
 from reckon.bench import record
 from reckon.bench.document import where
+from reckon.bench.drawing import drawing
 from reckon.bench.memory import read_rate
 from reckon.catalog.source import resolve
 from reckon.config import Config
@@ -135,12 +136,20 @@ class Bench:
 
 
 def measure(
-    config: Config, model: str, batches: list[int], contexts: list[int], steps: int, json_file: Path | None = None
+    config: Config,
+    model: str,
+    batches: list[int],
+    contexts: list[int],
+    steps: int,
+    prefill: bool = True,
+    json_file: Path | None = None,
+    plot: Path | None = None,
 ) -> None:
     """Print a table of prefill, and one of decode by context and batch; what has no room is left out and named.
 
-    Raises SetupError when the model cannot be loaded, or a context is longer than its own.
+    Raises SetupError when the model cannot be loaded, a context is longer than its own, or nothing can be drawn.
     """
+    pictures = drawing(plot) if plot else None
     console = screen(160)
     directory = resolve(model).directory
     arch, weights = read_arch(directory), Weights.open(directory)
@@ -157,16 +166,22 @@ def measure(
         threads = device.threads if isinstance(device, CpuDevice) else 1
         measured = Measured(model, device.numeric_path, threads, seconds, read_rate(threads) / 1e9)
         console.print(f"{model} on {device.numeric_path}, {threads} threads: loaded in {seconds:.1f} s")
-        _run(bench, measured, batches, contexts, steps, console)
+        _prefills(bench, measured, contexts if prefill else [], console)
+        _decodings(bench, measured, batches, contexts, steps, console)
     if json_file:
         record.write(json_file, record.record("engine", msgspec.to_builtins(measured)))
+    if pictures and plot:
+        pictures.draw_contexts(plot, measured)
 
 
-def _run(bench: Bench, measured: Measured, batches: list[int], contexts: list[int], steps: int, console: Console) -> None:
-    bench.prefill(min(contexts))  # touches memory for the first time
+def _prefills(bench: Bench, measured: Measured, contexts: list[int], console: Console) -> None:
+    bench.prefill(BLOCK_SIZE)  # touches memory for the first time
     for context in contexts:
         measured.prefill.append(bench.prefill(context))
         console.print(f"prefill of {context:,}: {measured.prefill[-1].tokens_per_second:,.0f} tokens/s")
+
+
+def _decodings(bench: Bench, measured: Measured, batches: list[int], contexts: list[int], steps: int, console: Console) -> None:
     table = Table("context", "answers", "ms/step", "tokens/s", "tokens/step", "GB/s read", "where the time goes")
     for context in contexts:
         for batch in batches:

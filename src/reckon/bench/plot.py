@@ -1,4 +1,4 @@
-"""A picture of what ``reckon bench serve`` measured. Nothing else here needs matplotlib, which the extra ``plots`` installs."""
+"""Pictures of what was measured. Nothing else here needs matplotlib, which the extra ``plots`` installs."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -6,6 +6,7 @@ from pathlib import Path
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from reckon.bench import engine
 from reckon.bench.serve import Measured
 from reckon.errors import BadSetting
 
@@ -13,8 +14,9 @@ LEAST_MS = 0.001
 """What is drawn of less, such as two pieces that came together: the axis is logarithmic."""
 
 
-def draw(path: Path, title: str, measured: Sequence[Measured]) -> None:
-    """Shares of requests below a time to the first token, of tokens below a gap, and the throughput at each rate.
+def draw_load(path: Path, title: str, measured: Sequence[Measured]) -> None:
+    """Of ``reckon bench serve``: shares of requests below a time to the first token, of tokens below a gap, and the throughput
+    at each rate.
 
     Raises BadSetting when the file cannot be written.
     """
@@ -34,6 +36,32 @@ def draw(path: Path, title: str, measured: Sequence[Measured]) -> None:
     for axes in (first, gap, rates):
         axes.grid(alpha=0.3)
         axes.legend()
+    _save(figure, path)
+
+
+def draw_contexts(path: Path, measured: engine.Measured) -> None:
+    """Of ``reckon bench engine``: a step's time by the tokens before it, for each number of answers, and beside it what reading
+    its bytes would take at the speed of memory.
+
+    Raises BadSetting when the file cannot be written.
+    """
+    figure = Figure(figsize=(7, 4.5), layout="constrained")
+    axes = figure.subplots()
+    for batch in sorted({row.batch for row in measured.decode}):
+        rows = [row for row in measured.decode if row.batch == batch]
+        contexts = [row.context for row in rows]
+        (line,) = axes.plot(contexts, [row.step_ms for row in rows], "o-", label=f"{batch} answer{'s' * (batch > 1)}")
+        limits = [row.step_ms * row.read_gb_per_second / measured.memory_gb_per_second for row in rows]
+        axes.plot(contexts, limits, ":", color=line.get_color())
+    axes.plot([], [], ":", color="gray", label=f"its bytes at {measured.memory_gb_per_second:.1f} GB/s")
+    axes.set(title=f"{measured.model}, {measured.path}, {measured.threads} threads", xlabel="tokens before", ylabel="ms a step")
+    axes.set(xscale="log", ylim=(0, None))
+    axes.grid(alpha=0.3)
+    axes.legend()
+    _save(figure, path)
+
+
+def _save(figure: Figure, path: Path) -> None:
     try:
         figure.savefig(path, dpi=150)
     except OSError as error:

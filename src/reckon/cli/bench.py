@@ -49,7 +49,9 @@ def bench() -> None:
 @click.option("--batches", default="1,2,4,8,16,32", callback=_sizes, help="Numbers of answers at a time.", show_default=True)
 @click.option("--contexts", default="256", callback=_sizes, help="Tokens that stand before each answer.", show_default=True)
 @click.option("--steps", default=32, type=click.IntRange(min=2), help="Steps timed of each.", show_default=True)
+@click.option("--prefill/--no-prefill", default=True, help="Time a prompt of each context too.", show_default=True)
 @click.option("--json", "json_file", type=WRITTEN, help="Write the record of the measurement here.")
+@click.option("--plot", type=WRITTEN, help="Draw step times by context into this PNG; needs the extra 'plots'.")
 @settings("device", "threads", "home", "step_tokens", "kv_memory_gb", "drafts")
 def bench_engine(config: Config, model: str, **options: Any) -> None:
     """Prefill and decode of the engine, scheduler and sampler included, on random prompts."""

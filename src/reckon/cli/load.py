@@ -6,11 +6,11 @@ from typing import Any
 import msgspec
 
 from reckon.bench import record as records
+from reckon.bench.drawing import drawing
 from reckon.bench.load import PATH, Server
 from reckon.bench.serve import Measured, Wish, measure
 from reckon.cli.client import address, key_to
 from reckon.config import Config
-from reckon.errors import BadSetting
 
 DEFAULT_SECONDS = 30.0
 
@@ -29,7 +29,7 @@ def offer(
     **wish: Any,
 ) -> None:
     """Raises BadSetting for whatever prevents asking, drawing or writing."""
-    draw = _drawing(plot) if plot else None
+    pictures = drawing(plot) if plot else None
     server = address(config, url)
     if seconds is None and requests is None:
         seconds = DEFAULT_SECONDS
@@ -40,27 +40,14 @@ def offer(
         measured = measure(Server(server, secret, server.path.rstrip("/") + PATH), wished)
     if json_file:
         records.write(json_file, records.record("serve", [_row(one) for one in measured]))
-    if draw and plot:
-        draw(plot, f"{wished.model}: prompts of {wished.prompt} tokens, answers of {wished.tokens}", measured)
+    if pictures and plot:
+        pictures.draw_load(plot, f"{wished.model}: prompts of {wished.prompt} tokens, answers of {wished.tokens}", measured)
 
 
 def _row(measured: Measured) -> dict[str, Any]:
     """Without the single times: they are for the plot."""
     row: dict[str, Any] = msgspec.to_builtins(measured)
     return {name: value for name, value in row.items() if name not in ("firsts", "gaps")}
-
-
-def _drawing(plot: Path) -> Any:
-    """Asked for before anything is measured. Raises BadSetting for another kind of file, and where matplotlib is missing."""
-    if plot.suffix != ".png":
-        raise BadSetting(f"plot must end in .png, not {str(plot)!r}")
-    try:
-        from reckon.bench.plot import draw
-    except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] != "matplotlib":
-            raise
-        raise BadSetting("--plot needs matplotlib: install reckon with the extra 'plots'") from None
-    return draw
 
 
 def _seconds(milliseconds: float | None) -> float | None:
