@@ -14,13 +14,13 @@ class Recipe:
     """One training run. Changing a number makes another model."""
 
     seed: int = 4
-    steps: int = 4000
+    steps: int = 3600
     tokens_per_step: int = 4096
     learning_rate: float = 3e-3
     warmup_steps: int = 60
     # The rate stays level and then falls in a line to zero: a longer run shares its first part with a shorter
     # one.
-    decay_steps: int = 1300
+    decay_steps: int = 2700
     weight_decay: float = 0.1
     # Where the model is trained to, in tokens. Beyond it, up to ``context``, RoPE has to carry it alone.
     longest: int = 1024
