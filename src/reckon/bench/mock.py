@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from reckon.catalog.card import Card
-from reckon.engines.answer import SLICE, Choice, NativeRun
+from reckon.engines.answer import Choice, NativeRun, Turns
 from reckon.engines.base import Health, Prepared
 from reckon.job import Job, Usage
 from reckon.link import Abort, Counters, Done, EndReason, Submit, Tokens
@@ -113,10 +113,9 @@ class MockEngine:
 
     async def _step_for_ever(self) -> None:
         """Steps begin at multiples of the pace; what a late one has missed is not made up for."""
-        clock = asyncio.get_running_loop().time
+        clock, turns = asyncio.get_running_loop().time, Turns()
         while True:
             await asyncio.sleep(self._pace - clock() % self._pace)
-            for number, request in enumerate(list(self._open), 1):
-                if number % SLICE == 0:
-                    await asyncio.sleep(0)
+            for request in list(self._open):
                 self._deliver(request)
+                await turns.gave(ended=request not in self._open)

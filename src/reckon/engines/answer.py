@@ -34,6 +34,22 @@ Message = Tokens | Done | Failed | Gone
 SLICE = 16
 """Messages that are handed to runs before others get their turn. Each wakes a task that reads, frames and writes: a step of
 thousands of answers in one go would hold up everything else for all of them."""
+END = 4
+"""How many others an answer's end counts for, which also has to be paid."""
+
+
+class Turns:
+    """Who hands out messages says so here, and waits while others have their turn."""
+
+    def __init__(self) -> None:
+        self._left = SLICE
+
+    async def gave(self, *, ended: bool) -> None:
+        """A message was handed out, an answer's end or not."""
+        self._left -= END if ended else 1
+        if self._left <= 0:
+            self._left = SLICE
+            await asyncio.sleep(0)
 
 
 class Choice:

@@ -19,7 +19,7 @@ import msgspec
 from reckon.catalog.card import Card
 from reckon.catalog.generation import sampling_defaults
 from reckon.config import Config
-from reckon.engines.answer import SLICE, Choice, Gone, Message, NativeRun
+from reckon.engines.answer import Choice, Gone, Message, NativeRun, Turns
 from reckon.engines.base import Health, Prepared
 from reckon.engines.child import Child, ChildDied, Watch
 from reckon.engines.grammars import Grammars
@@ -247,17 +247,16 @@ class NativeEngine:
         child = self._child
         if child is None:
             return
-        watchdog = asyncio.create_task(self._watch_stalls(child))
+        turns, watchdog = Turns(), asyncio.create_task(self._watch_stalls(child))
         try:
             while True:
-                for number, message in enumerate(await child.link.receive(), 1):
-                    if number % SLICE == 0:
-                        await asyncio.sleep(0)
+                for message in await child.link.receive():
                     if isinstance(message, Stepped):
                         self._pulse, self._pulse_time = message, time.monotonic()
                         self._counters = _sum(self._counted_before, message.counters)
                     elif isinstance(message, Tokens | Done | Failed):
                         self._deliver(message)
+                        await turns.gave(ended=not isinstance(message, Tokens))
         except (LinkClosed, msgspec.DecodeError) as error:
             log.error("the worker of %s (process %d) is gone: %s", self.card.id, child.pid, error)
         finally:
