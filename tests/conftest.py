@@ -1,5 +1,5 @@
-"""What holds for all tests: compiled code is kept between runs, under a name that changes with its sources; no two steps of a
-device have the same number of threads.
+"""What holds for all tests: compiled code is kept between runs, under a name that changes with its sources; devices of several
+threads take each step with another number of them than the one before.
 """
 
 import os

@@ -19,6 +19,7 @@ from reckon.devices.base import Device
 from reckon.devices.batch import BLOCK_SIZE
 from reckon.devices.cpu.device import CpuDevice
 from reckon.devices.cpu.isa import available
+from reckon.devices.cpu.pace import Pace
 from reckon.devices.reference import ReferenceDevice
 from reckon.devices.sampling import sample
 from reckon.models.arch import read_arch
@@ -160,6 +161,20 @@ def test_another_device_with_any_number_of_threads_has_the_same_bits(
             found = compute(device, Pages(BLOCKS, seed=11), random_tokens(PROMPT, shape.vocab), chunks)
             assert np.array_equal(found, alone), other
         device.close()
+
+
+def test_by_a_device_that_chooses_its_threads(
+    checkpoints: dict[str, Path],
+    shape: Shape,
+    factory: Callable[[], Device],
+    monkeypatch: pytest.MonkeyPatch,
+    alone: NDArray[np.float32],
+) -> None:
+    monkeypatch.setattr("reckon.devices.cpu.device.Pace", Pace)
+    device = load(factory, checkpoints[shape.name])
+    found = compute(device, Pages(BLOCKS), random_tokens(PROMPT, shape.vocab), [70] + [1] * (PROMPT - 70))
+    device.close()
+    assert np.array_equal(found, alone)
 
 
 def test_only_the_sampled_rows_come_back(device: Device, shape: Shape, pages: Pages, alone: NDArray[np.float32]) -> None:

@@ -29,6 +29,13 @@ def test_long_steps_are_for_all_and_one_alone_is_never_tried() -> None:
     assert drive(Pace(ALL), 500, lambda threads: 2 * SHORT_SECONDS) == {ALL: 500}
 
 
+def test_steps_that_have_grown_long_are_for_all_whatever_was_tried_before() -> None:
+    pace = Pace(ALL)
+    assert drive(pace, 100, lambda threads: 0.004 if threads == ALL else 0.006)[1] >= 1
+    drive(pace, 10, lambda threads: 0.02 if threads == ALL else 0.25)
+    assert drive(pace, 2000, lambda threads: 0.02 if threads == ALL else 0.25) == {ALL: 2000}
+
+
 def test_short_steps_are_for_all_while_that_is_faster() -> None:
     chosen = drive(Pace(ALL), 1000, lambda threads: 0.001 if threads == ALL else 0.002)
     assert chosen[1] <= 1 + 1000 / (2 * STEPS_BETWEEN)

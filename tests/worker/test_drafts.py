@@ -57,7 +57,7 @@ def test_a_circle_goes_on() -> None:
 
 def test_what_earlier_answers_said() -> None:
     past, drafter = Past(), Drafter()
-    Drafter(past).end([0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9], prompt_length=3)
+    past.remember([0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9], 3)
     assert Drafter(past).guess([8, 1, 2, 3], 4) == ([4, 5, 6, 7], FIRST_CHANCE)
     assert Drafter(past).guess([0, 1, 2], 1)[0] == [3], "the prompt's end finds the beginning of the answer"
     assert drafter.guess([8, 1, 2, 3], 4) == ([], 0.0)
@@ -66,7 +66,7 @@ def test_what_earlier_answers_said() -> None:
 
 def test_an_answer_s_record_decides_between_its_own_text_and_the_past() -> None:
     past = Past()
-    past.remember([1, 2, 3])
+    past.remember([1, 2, 3], 0)
     drafter, tokens = Drafter(past), [1, 2, 8, 1, 2]
     for _ in range(5):
         drafter.guess(tokens, 1)
@@ -75,26 +75,26 @@ def test_an_answer_s_record_decides_between_its_own_text_and_the_past() -> None:
 
 
 def test_the_past_is_forgotten_by_halves(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("reckon.worker.past.KEPT", 10)
+    monkeypatch.setattr("reckon.worker.past.KEPT", 12)
     past = Past()
     for first in range(0, 60, 6):
-        past.remember(list(range(first, first + 6)))
+        past.remember(list(range(first, first + 6)), 0)
     found = [first for first in range(0, 60, 6) if past.after((first, first + 1))]
     assert found == [36, 42, 48, 54]
-    past.remember(range(100, 200))
+    past.remember(range(100, 200), 0)
     assert past.after((150, 151)) is None, "no more of one answer than is kept of all"
 
 
 def test_answers_do_not_run_into_each_other() -> None:
     past = Past()
-    past.remember([1, 2])
-    past.remember([3, 4, 5])
+    past.remember([1, 2], 0)
+    past.remember([3, 4, 5], 0)
     assert past.after((2, 3)) is None
 
 
 def test_accounts_share_nothing_and_few_are_remembered() -> None:
     pasts = Pasts()
-    pasts.of("ann").remember([1, 2, 3])
+    pasts.of("ann").remember([1, 2, 3], 0)
     assert pasts.of("ben").after((1, 2)) is None
     assert pasts.of("ann").after((1, 2)) is not None
     for number in range(ACCOUNTS):

@@ -175,7 +175,8 @@ def measure(
 
 
 def _prefills(bench: Bench, measured: Measured, contexts: list[int], console: Console) -> None:
-    bench.prefill(BLOCK_SIZE)  # touches memory for the first time
+    if contexts:
+        bench.prefill(min(contexts))  # touches memory for the first time
     for context in contexts:
         measured.prefill.append(bench.prefill(context))
         console.print(f"prefill of {context:,}: {measured.prefill[-1].tokens_per_second:,.0f} tokens/s")

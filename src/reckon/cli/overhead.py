@@ -22,7 +22,7 @@ def overhead(streams: int, queued: int, requests: int, seconds: float, path: Pat
     """Raises BadSetting when the server does not start or ends, or there may be fewer open files than streams."""
     try:
         _overhead(streams, queued, requests, seconds, path)
-    except (httpx.TransportError, ConnectionError) as error:
+    except (httpx.NetworkError, httpx.RemoteProtocolError, ConnectionError) as error:
         raise BadSetting(f"the server that is measured is gone: {error}") from error
 
 

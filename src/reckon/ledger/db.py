@@ -1,6 +1,8 @@
-"""Opens the database and runs work in it: one thread, one connection, one transaction per call. Knows no keys and no requests.
+"""Opens the database and runs work in it, a transaction per call. Knows no keys and no requests.
 
-The API awaits ``run``, the command line calls ``run_now``. SQLite and PostgreSQL differ in this file only.
+Work is done by one thread with one connection; with SQLite, what takes no time is done at once instead, in the event loop's own
+thread, on a connection of its own. The API awaits ``run`` or ``quick``, the command line calls ``run_now``. What SQLite and
+PostgreSQL do not share is here, and in how ``hot.py`` passes values.
 """
 
 import asyncio
@@ -117,8 +119,8 @@ class Ledger:
     def at_once(self, work: Callable[[Connection], T], *, reads_only: bool = False) -> T:
         """The same here and now: with SQLite, handing it to the thread takes as long as doing it.
 
-        Raises NotNow, before anything is done, when another is writing, and always with PostgreSQL. Work that only reads begins
-        no transaction when it consists of a ``Statement``.
+        Work that only reads is to be one ``Statement``, for which no transaction is begun. Raises NotNow, before anything is
+        done, when another is writing, and always with PostgreSQL.
         """
         here = self._of_the_loop()
         here.info[READS_ONLY] = reads_only

@@ -1,7 +1,7 @@
 """Statements that every request makes: compiled once for each dialect, then given to the driver as they are.
 
 SQLAlchemy takes several times as long to prepare and wrap one of them as SQLite takes to run it. They are written in its
-language all the same, and run in its transactions, so that both databases are served by one text.
+language all the same, and take part in its transactions, so that both databases are served by one text.
 """
 
 from collections.abc import Callable
@@ -26,7 +26,8 @@ class Statement:
     """``columns`` are those that an insert or an update sets by name; a select has none.
 
     Values are passed by name, as the driver takes them: numbers, text, booleans, None. A select has no columns of floats, which
-    one driver's wrapper wants to know more about. Errors are SQLAlchemy's, as of any other statement.
+    one driver's wrapper wants to know more about. Errors are SQLAlchemy's, but they mark no connection as lost: the pool finds
+    that out.
     """
 
     def __init__(self, clause: sa.Select[Any] | sa.Insert | sa.Update | sa.TextClause, *columns: str) -> None:
@@ -37,20 +38,20 @@ class Statement:
     def one(self, db: Connection, **values: Any) -> tuple[Any, ...] | None:
         """The first row of a select, or None."""
         compiled = self._of(db.dialect)
-        row = self._execute(db, compiled, values).fetchone()
+        row = self._execute(db, compiled, values, lambda cursor: cursor.fetchone())
         if row is None:
             return None
         return tuple(value if read is None else read(value) for read, value in zip(compiled.read, row, strict=True))
 
     def run(self, db: Connection, **values: Any) -> int:
         """How many rows were changed."""
-        return int(self._execute(db, self._of(db.dialect), values).rowcount)
+        return int(self._execute(db, self._of(db.dialect), values, lambda cursor: cursor.rowcount))
 
-    def _execute(self, db: Connection, compiled: _Compiled, values: dict[str, Any]) -> Any:
+    def _execute(self, db: Connection, compiled: _Compiled, values: dict[str, Any], found: Callable[[Any], Any]) -> Any:
         parameters = values if compiled.order is None else tuple(values[name] for name in compiled.order)
         errors = db.dialect.loaded_dbapi.Error
         try:
-            return _driver(db).execute(compiled.text, parameters)
+            return found(_driver(db).execute(compiled.text, parameters))
         except errors as error:
             raise DBAPIError.instance(compiled.text, parameters, error, errors, dialect=db.dialect) from error
 

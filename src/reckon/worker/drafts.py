@@ -59,10 +59,6 @@ class Drafter:
             chance += FORGOTTEN * (FIRST_CHANCE - chance)
         self._chances[self._place] = chance
 
-    def end(self, tokens: Sequence[int], prompt_length: int) -> None:
-        """The answer is complete: later ones of its account may find it."""
-        self._past.remember(tokens[max(0, prompt_length - SIZES[0]) :])
-
 
 def _following(tokens: Sequence[int], start: int, count: int) -> list[int]:
     """``count`` tokens from ``start``; past the end come the guesses themselves, so that what goes in circles goes on."""

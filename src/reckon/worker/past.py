@@ -9,8 +9,8 @@ from collections.abc import Sequence
 
 SIZES = (8, 4, 2)
 """Lengths of the last tokens that are looked up, the longest first: the longer they are, the better the guess."""
-KEPT = 16_384
-"""Tokens of an account's answers that are kept at least, and twice as many at most: some 10 MB."""
+KEPT = 8192
+"""Tokens of an account's answers in each of its two parts: some 2 MB."""
 ACCOUNTS = 8
 """Those that were answered last are remembered."""
 
@@ -20,7 +20,7 @@ class Text:
 
     def __init__(self) -> None:
         self._known = 0
-        self._ends: dict[tuple[int, ...], int] = {}
+        self._ends: dict[int, int] = {}  # by hash: should two runs share one, a guess is wrong
 
     def read(self, tokens: Sequence[int], first: int = 0) -> None:
         """Note the runs up to ``tokens``, which begin at ``first`` or later.
@@ -30,12 +30,12 @@ class Text:
         for end in range(max(self._known, first + SIZES[-1]), len(tokens)):
             for size in SIZES:
                 if size <= end - first:
-                    self._ends[tuple(tokens[end - size : end])] = end
+                    self._ends[hash(tuple(tokens[end - size : end]))] = end
         self._known = len(tokens)
 
     def after(self, run: tuple[int, ...]) -> int | None:
         """Where the run ended the last time; None if it never did."""
-        return self._ends.get(run)
+        return self._ends.get(hash(run))
 
 
 class Past:
@@ -45,14 +45,16 @@ class Past:
         self._newer: tuple[list[int], Text] = ([], Text())
         self._older: tuple[list[int], Text] = ([], Text())
 
-    def remember(self, tokens: Sequence[int]) -> None:
-        """An answer that has ended, with as much of its prompt as finds its beginning again."""
-        if len(self._newer[0]) >= KEPT:
+    def remember(self, tokens: Sequence[int], prompt_length: int) -> None:
+        """Of a request that has ended: its answer, and as much of its prompt as finds the answer's beginning again."""
+        first = max(0, prompt_length - SIZES[0])
+        said = tokens[first : first + KEPT]
+        if len(self._newer[0]) + len(said) > KEPT:
             self._newer, self._older = ([], Text()), self._newer
         kept, text = self._newer
-        first = len(kept)
-        kept += tokens[:KEPT]
-        text.read(kept, first)
+        before = len(kept)
+        kept += said
+        text.read(kept, before)
 
     def after(self, run: tuple[int, ...]) -> tuple[list[int], int] | None:
         """The newest text with the run in it, and where the run ends there."""

@@ -230,7 +230,7 @@ class Scheduler:
         usage = sequence.usage(keep)
         self._remove(sequence, usage)
         if sequence.drafter is not None:
-            sequence.drafter.end(sequence.tokens, sequence.prompt_length)
+            self._pasts.of(sequence.salt).remember(sequence.tokens, sequence.prompt_length)
         self.counters.discarded += sequence.generated - usage.completion_tokens if sequence.admitted else 0
         return [Done(sequence.request, reason, usage)]
 

@@ -140,3 +140,37 @@ async def test_work_is_cancelled_and_waited_for_when_the_client_leaves_or_the_se
     with pytest.raises(ClientDisconnect if leave else asyncio.CancelledError):
         await task
     assert steps == ["working", "cleaned"]
+
+
+class Stuck(Line):
+    """Takes the first message and then nothing until it is let go."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.go = asyncio.Event()
+
+    async def send(self, message: Any) -> None:
+        await super().send(message)
+        await self.go.wait()
+
+
+async def test_a_client_that_takes_nothing_is_not_buried_in_comments() -> None:
+    line = Stuck()
+    async with stream(line, quiet=0.01) as out:
+        await asyncio.sleep(0.1)
+        assert len(line.messages) == 1, "the status, which a comment wanted to open"
+        line.go.set()
+        await out.write(b"data: 1\n\n", last=True)
+    await asyncio.sleep(0.05)
+    assert line.body.count(b": alive") == 1
+    assert line.messages[-1] == {"type": "http.response.body", "body": b"data: 1\n\n", "more_body": False}
+
+
+async def test_a_stream_that_is_left_while_a_comment_is_stuck_leaves_no_task() -> None:
+    line = Stuck()
+    before = asyncio.all_tasks()
+    with pytest.raises(ZeroDivisionError):
+        async with stream(line, quiet=0.01):
+            await asyncio.sleep(0.05)
+            raise ZeroDivisionError
+    assert asyncio.all_tasks() == before

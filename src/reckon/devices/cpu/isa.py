@@ -1,7 +1,7 @@
 """The instruction sets that the kernels are compiled for. Each is a type, so that numba specialises and caches per set.
 
-A kernel takes ``isa`` as its first argument and hands it on; only ``tile`` in intrinsics.py and ``multiply`` in kernels.py look
-at it. Choosing another set in the same process is choosing another argument, which is how tests run them all on one machine.
+A kernel takes ``isa`` as its first argument and hands it on; only intrinsics.py and ``multiply`` in kernels.py look at it.
+Choosing another set in the same process is choosing another argument, which is how tests run them all on one machine.
 
 ``strip``: sets with few registers walk a panel several times, for a part of its columns each. They do so strip by strip of so
 many pairs of k; 16 are 4 KB and stay in a first-level cache. 0: all columns are walked at once, and the panel is one strip.

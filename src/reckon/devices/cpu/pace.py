@@ -6,7 +6,7 @@ chooses by is what steps took, all threads and one alone; the one that is not ch
 """
 
 SHORT_SECONDS = 0.005
-"""Longer steps are always for all: a slice more or less is little to them, and one thread alone would take them very long."""
+"""What takes longer either way is for all: a slice more or less is little to it, and one thread alone may take very long."""
 FALL, RISE = 0.5, 0.25
 """How far what is known of a way follows a step that was faster, or slower: one slow step among many is an accident."""
 STEPS_BETWEEN = 32
@@ -33,7 +33,7 @@ class Pace:
     def choose(self, rows: int) -> int:
         """The number of threads for a step of so many rows."""
         kind = self._kinds.get(rows.bit_length())
-        if self._threads == 1 or kind is None or (kind.seconds[self._threads] > SHORT_SECONDS and 1 not in kind.seconds):
+        if self._threads == 1 or kind is None or min(kind.seconds.values()) > SHORT_SECONDS:
             return self._threads
         faster = min(kind.seconds, key=kind.seconds.__getitem__)
         kind.until_trial -= 1
