@@ -18,7 +18,6 @@ from rich.table import Table
 
 from reckon.bench import record
 from reckon.bench.document import where
-from reckon.bench.drawing import drawing
 from reckon.bench.memory import read_rate
 from reckon.catalog.source import resolve
 from reckon.config import Config
@@ -143,13 +142,11 @@ def measure(
     steps: int,
     prefill: bool = True,
     json_file: Path | None = None,
-    plot: Path | None = None,
-) -> None:
+) -> Measured:
     """Print a table of prefill, and one of decode by context and batch; what has no room is left out and named.
 
-    Raises SetupError when the model cannot be loaded, a context is longer than its own, or nothing can be drawn.
+    Raises SetupError when the model cannot be loaded, or a context is longer than its own.
     """
-    pictures = drawing(plot) if plot else None
     console = screen(160)
     directory = resolve(model).directory
     arch, weights = read_arch(directory), Weights.open(directory)
@@ -170,8 +167,7 @@ def measure(
         _decodings(bench, measured, batches, contexts, steps, console)
     if json_file:
         record.write(json_file, record.record("engine", msgspec.to_builtins(measured)))
-    if pictures and plot:
-        pictures.draw_contexts(plot, measured)
+    return measured
 
 
 def _prefills(bench: Bench, measured: Measured, contexts: list[int], console: Console) -> None:

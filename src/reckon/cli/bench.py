@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from reckon.cli.drawing import drawing
 from reckon.cli.options import DEFAULT_MODEL, settings
 from reckon.config import Config
 
@@ -53,11 +54,14 @@ def bench() -> None:
 @click.option("--json", "json_file", type=WRITTEN, help="Write the record of the measurement here.")
 @click.option("--plot", type=WRITTEN, help="Draw step times by context into this PNG; needs the extra 'plots'.")
 @settings("device", "threads", "home", "step_tokens", "kv_memory_gb", "drafts")
-def bench_engine(config: Config, model: str, **options: Any) -> None:
+def bench_engine(config: Config, model: str, plot: Path | None, **options: Any) -> None:
     """Prefill and decode of the engine, scheduler and sampler included, on random prompts."""
     from reckon.bench.engine import measure
 
-    measure(config, model, **options)
+    pictures = drawing(plot) if plot else None
+    measured = measure(config, model, **options)
+    if pictures and plot:
+        pictures.draw_contexts(plot, measured)
 
 
 @bench.command("serve")

@@ -6,10 +6,10 @@ from typing import Any
 import msgspec
 
 from reckon.bench import record as records
-from reckon.bench.drawing import drawing
 from reckon.bench.load import PATH, Server
 from reckon.bench.serve import Measured, Wish, measure
 from reckon.cli.client import address, key_to
+from reckon.cli.drawing import drawing
 from reckon.config import Config
 
 DEFAULT_SECONDS = 30.0

@@ -47,11 +47,12 @@ class Child:
             # Keys stay on this side: the worker knows token ids only.
             environment = {name: value for name, value in os.environ.items() if name != "RECKON_TOKEN"}
             process = await asyncio.create_subprocess_exec(*command, pass_fds=[theirs.fileno()], env=environment)
-        link = await ApiEnd.open(ours)
+        link = None
         try:
+            link = await ApiEnd.open(ours)
             return cls(process, link, await _ready(link, watch))
         except BaseException as error:
-            link.close()
+            (link or ours).close()
             await _end(process)
             if isinstance(error, LinkClosed):
                 raise ChildDied(f"the worker ended with code {process.returncode} while it was loading") from error

@@ -1,4 +1,4 @@
-"""Whether a picture can be drawn, which is asked before anything is measured. ``plot.py`` draws, and needs matplotlib."""
+"""Whether a picture can be drawn, which is asked before anything is measured. ``bench/plot.py`` draws, and needs matplotlib."""
 
 from pathlib import Path
 from types import ModuleType
@@ -7,7 +7,7 @@ from reckon.errors import BadSetting
 
 
 def drawing(plot: Path) -> ModuleType:
-    """``plot.py``. Raises BadSetting for another kind of file, and where matplotlib is missing."""
+    """``bench/plot.py``. Raises BadSetting for another kind of file, and where matplotlib is missing."""
     if plot.suffix != ".png":
         raise BadSetting(f"plot must end in .png, not {str(plot)!r}")
     try:
