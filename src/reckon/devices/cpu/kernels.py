@@ -17,6 +17,8 @@ from reckon.devices.cpu.isa import Isa
 
 PAIRS_IN_CACHE = 608
 """Pairs of k multiplied before the next of many rows come: 608 * PANEL * 4 bytes stay in a core's second-level cache."""
+ROWS_IN_STRIPS = 32
+"""More rows than these lie too far apart to be walked strip by strip: each strip would touch a page of every one."""
 LOG2_E = np.float32(math.log2(math.e))
 NEVER = np.float32(-np.inf)
 
@@ -88,7 +90,9 @@ def multiply(isa: Isa, w, w_at, x, x_at, x_stride, out, out_at, out_stride, pair
 
     k is cut so that a piece of the panel stays in cache for all rows. A cut is exact: the accumulator rests in ``out``.
     """
-    size = isa.strip if isa.strip > 0 else pairs if rows <= 8 else PAIRS_IN_CACHE
+    size = PAIRS_IN_CACHE if rows > 8 else pairs
+    if isa.strip > 0 and rows <= ROWS_IN_STRIPS:
+        size = isa.strip
     for k in range(0, pairs, size):
         count = min(size, pairs - k)
         _tiles(isa, w, w_at + k * PANEL * 2, x, x_at + 2 * k, x_stride, out, out_at, out_stride, count, rows)
