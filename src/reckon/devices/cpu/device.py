@@ -111,6 +111,7 @@ class CpuDevice:
         progress("compile", 0, 1)
         zeros = np.zeros(1, np.int32)
         self._run(Batch(zeros, zeros, zeros, np.zeros((1, 1), np.int32), zeros, zeros, _NO_SAMPLING), _NO_SAMPLING)
+        self._pace = Pace(self.threads)  # what compiling took says nothing of steps
         progress("compile", 1, 1)
 
 
