@@ -65,7 +65,6 @@ class Team:
     """``threads - 1`` helpers and the caller. Helpers sleep between calls."""
 
     def __init__(self, threads: int, phases: int) -> None:
-        self.threads = threads
         self.shared = Shared(np.zeros(2 * LINE, np.int64), np.zeros(phases * LINE, np.int64), np.zeros(phases, np.int64))
         self._task: Callable[[int], None] | None = None
         self._failure: BaseException | None = None
