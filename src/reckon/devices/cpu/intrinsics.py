@@ -18,6 +18,8 @@ from reckon.devices.cpu import isa as sets
 PANEL = BLOCK_SIZE
 """Columns of a panel: an array [k / 2, PANEL, 2] of bf16, pairs of k beside each other as vdpbf16ps takes them."""
 
+LANES = PANEL // 4
+"""Sums over a panel's width are kept in so many lanes, which are added only at the end."""
 LINE = 16
 """float32 or pairs of bf16 in a line of the cache."""
 I16, I32, I64, F32 = ir.IntType(16), ir.IntType(32), ir.IntType(64), ir.FloatType()
@@ -131,21 +133,24 @@ def _array_address(context: Any, builder: ir.IRBuilder, kind: types.Array, array
 
 
 @intrinsic(prefer_literal=True)
-def tile(typing_context, isa, rows, weights, w_at, x, x_at, x_stride, out, out_at, out_stride, pairs):
+def tile(typing_context, isa, rows, weights, w_at, x, x_at, x_stride, out, out_at, out_stride, pairs, ahead, halvings):
     """out[rows, PANEL] += x[rows, 2 * pairs] . panel[pairs, PANEL, 2]; ``rows`` is a constant.
 
     Arrays are given with the offset of their first element, and a stride between rows, all in elements: bf16 for weights (as
-    uint16), what ``operand`` gives for x, float32 for out.
+    uint16), what ``operand`` gives for x, float32 for out. While pair k is multiplied, memory is asked for the
+    weights of pair ``ahead + k / 2**halvings``: nothing waits for them.
     """
     if not isinstance(rows, types.IntegerLiteral):
         raise RequireLiteralValue("tile needs a constant number of rows")
     product_class, lanes, registers = _PRODUCTS[isa.instance_class]
-    vectors, strip = _vectors(lanes, registers, rows.literal_value), isa.instance_class().strip
+    vectors = _vectors(lanes, registers, rows.literal_value)
     integers = [types.int64] * 2
-    signature = types.void(isa, rows, weights, types.int64, x, *integers, out, *integers, types.int64)
+    signature = types.void(isa, rows, weights, types.int64, x, *integers, out, *integers, types.int64, *integers)
 
     def generate(context: Any, builder: ir.IRBuilder, _: Any, args: Any) -> ir.Value:
-        _isa, _rows, w_array, w_offset, x_array, x_offset, x_step, out_array, out_offset, out_step, count = args
+        _isa, _rows, w_array, w_offset, x_array, x_offset, x_step, out_array, out_offset, out_step, count, ahead, halvings = (
+            args
+        )
         w_base = _array_address(context, builder, weights, w_array, w_offset)
         x_base = _array_address(context, builder, x, x_array, x_offset)
         out_base = _array_address(context, builder, out, out_array, out_offset)
@@ -153,55 +158,81 @@ def tile(typing_context, isa, rows, weights, w_at, x, x_at, x_stride, out, out_a
         width = vectors * product.lanes
         for column in range(0, PANEL, width):
             _tile_columns(
-                builder, product, rows.literal_value, vectors, strip, column, w_base, x_base, x_step, out_base, out_step, count
-            )
+                builder, product, rows.literal_value, vectors, column, w_base, x_base, x_step, out_base, out_step, count,
+                ahead, halvings,
+            )  # fmt: skip
         return context.get_dummy_value()
 
     return signature, generate
 
 
-def _tile_columns(builder, product, rows, vectors, strip, column, w_base, x_base, x_step, out_base, out_step, count):
-    """The loop over k for ``vectors`` vectors of columns, with all accumulators in registers."""
+def _tile_columns(builder, product, rows, vectors, column, w_base, x_base, x_step, out_base, out_step, count, ahead, halvings):
+    """The loop over k for ``vectors`` vectors of columns, with all accumulators in registers. Two pairs of k a turn."""
     b, lanes = builder, product.lanes
     x_type = I16 if product.operand is types.uint16 else F32
-    at = lambda number: ir.Constant(I64, number)  # noqa: E731
-    x_rows = [b.gep(x_base, [b.mul(x_step, at(row))], source_etype=x_type) for row in range(rows)]
+    x_rows = [_opaque(b, b.gep(x_base, [b.mul(x_step, _at(row))], source_etype=x_type)) for row in range(rows)]
     places = [
-        b.gep(out_base, [b.add(b.mul(out_step, at(row)), at(column + v * lanes))], source_etype=F32)
+        b.gep(out_base, [b.add(b.mul(out_step, _at(row)), _at(column + v * lanes))], source_etype=F32)
         for row in range(rows)
         for v in range(vectors)
     ]
-    starts = [b.load(place, align=4, typ=product.floats) for place in places]
+    # Weights are loaded for each part anew, by an address that is not known to be the same: that frees registers.
+    w_parts = [_opaque(b, b.gep(w_base, [_at(column)], source_etype=I32)) for _ in product.parts]
+    asked = b.gep(w_base, [b.add(b.mul(ahead, _at(PANEL)), _at(column))], source_etype=I32)
+    stride = b.ashr(_at(2 * PANEL), halvings)
 
-    before = b.block
+    def two_pairs(k: ir.Value, values: list[ir.Value]) -> list[ir.Value]:
+        *sums, asked = values
+        for pair in range(2):
+            _ask(b, b.gep(asked, [_at(pair * PANEL)], source_etype=I32), vectors * lanes)
+            sums = _add_products(b, product, vectors, w_parts, x_rows, b.add(k, _at(pair)), sums)
+        return [*sums, b.gep(asked, [stride], source_etype=I32)]
+
+    sums = [b.load(place, align=4, typ=product.floats) for place in places]
+    even = b.and_(count, _at(-2))
+    *sums, _ = _loop(b, _at(0), even, 2, [*sums, asked], two_pairs)
+    sums = _loop(b, even, count, 1, sums, lambda k, sums: _add_products(b, product, vectors, w_parts, x_rows, k, sums))
+    for place, total in zip(places, sums, strict=True):
+        b.store(total, place, align=4)
+
+
+def _at(number: int) -> ir.Constant:
+    return ir.Constant(I64, number)
+
+
+def _opaque(builder: ir.IRBuilder, address: ir.Value) -> ir.Value:
+    """The address as if from nowhere: known to come from a common base, each turn of a loop would work it out anew."""
+    return builder.asm(ir.FunctionType(PTR, [PTR]), "", "=r,0", [address], side_effect=False)
+
+
+def _loop(builder, first, end, step, values, body):
+    """``for k in range(first, end, step): values = body(k, values)``, with the values in registers. Returns the last ones."""
+    b, before = builder, builder.block
     loop, after = b.append_basic_block("k"), b.append_basic_block("k.end")
-    b.branch(loop)
+    b.cbranch(b.icmp_signed("<", first, end), loop, after)
     b.position_at_end(loop)
-    k = b.phi(I64)
-    k.add_incoming(at(0), before)
-    sums = [b.phi(product.floats) for _ in places]
-    w_row = b.gep(w_base, [b.add(b.mul(k, at(PANEL)), at(column))], source_etype=I32)
-    if strip:
-        _prefetch(b, w_row, strip, vectors * lanes)
-    ends = _add_products(b, product, vectors, w_row, x_rows, k, sums)
-    for total, start, end in zip(sums, starts, ends, strict=True):
-        total.add_incoming(start, before)
-        total.add_incoming(end, loop)
-    following_k = b.add(k, at(1))
-    k.add_incoming(following_k, loop)
-    b.cbranch(b.icmp_signed("<", following_k, count), loop, after)
-
+    k, carried = b.phi(I64), [b.phi(value.type) for value in values]
+    ends = body(k, carried)
+    following = b.add(k, _at(step))
+    k.add_incoming(first, before)
+    k.add_incoming(following, b.block)
+    b.cbranch(b.icmp_signed("<", following, end), loop, after)
+    latch = b.block
     b.position_at_end(after)
-    for place, end in zip(places, ends, strict=True):
-        b.store(end, place, align=4)
+    results = [b.phi(value.type) for value in values]
+    for phi, result, value, new in zip(carried, results, values, ends, strict=True):
+        phi.add_incoming(value, before)
+        phi.add_incoming(new, latch)
+        result.add_incoming(value, before)
+        result.add_incoming(new, latch)
+    return results
 
 
-def _add_products(builder, product, vectors, w_row, x_rows, k, sums):
+def _add_products(builder, product, vectors, w_parts, x_rows, k, sums):
     """The sums [rows * vectors] after the products of one k."""
-    bits, sums = ir.VectorType(I32, product.lanes), list(sums)
-    for part in product.parts:
-        # Loaded for each part anew: that frees registers, and it is in the cache.
-        places = [builder.gep(w_row, [ir.Constant(I64, v * product.lanes)], source_etype=I32) for v in range(vectors)]
+    bits, sums, at = ir.VectorType(I32, product.lanes), list(sums), builder.mul(k, _at(PANEL))
+    for part, w_base in zip(product.parts, w_parts, strict=True):
+        places = [builder.gep(w_base, [builder.add(at, _at(v * product.lanes))], source_etype=I32) for v in range(vectors)]
         weights = [product.weights(builder.load(place, align=4, typ=bits), part) for place in places]
         for row, x_row in enumerate(x_rows):
             value = product.row(x_row, k, part)
@@ -210,19 +241,59 @@ def _add_products(builder, product, vectors, w_row, x_rows, k, sums):
     return sums
 
 
-def _prefetch(builder: ir.IRBuilder, w_row: ir.Value, strip: int, width: int) -> None:
-    """Ask for the same columns of the next strip.
+def _ask(builder: ir.IRBuilder, address: ir.Value, width: int) -> None:
+    """Ask memory for ``width`` pairs of weights, to be read soon.
 
-    Each walk asks for what it will need itself, so that memory is kept busy through all of them. Whoever reads a strip in
-    several walks skips through memory, and the processor does not foresee that.
+    Asked for one by one between the products: of many at a time the processor drops most. Whoever reads a panel in several
+    walks skips through memory, which it does not foresee either.
     """
     b = builder
     signature = ir.FunctionType(ir.VoidType(), [PTR, I32, I32, I32])
     prefetch = cgutils.get_or_insert_function(b.module, signature, "llvm.prefetch.p0")
     to_read, to_keep, data = ir.Constant(I32, 0), ir.Constant(I32, 3), ir.Constant(I32, 1)
     for column in range(0, width, LINE):
-        at = ir.Constant(I64, strip * PANEL + column)
-        b.call(prefetch, [b.gep(w_row, [at], source_etype=I32), to_read, to_keep, data])
+        b.call(prefetch, [b.gep(address, [ir.Constant(I64, column)], source_etype=I32), to_read, to_keep, data])
+
+
+def _quarters(context: Any, builder: ir.IRBuilder, kind: types.Array, scores: ir.Value) -> list[ir.Value]:
+    """PANEL float32 as four vectors."""
+    vector = ir.VectorType(F32, LANES)
+    places = [_array_address(context, builder, kind, scores, ir.Constant(I64, part * LANES)) for part in range(4)]
+    return [builder.load(place, align=4, typ=vector) for place in places]
+
+
+@intrinsic
+def largest(typing_context, scores):
+    """The largest of PANEL float32, none of them a NaN.
+
+    Here and in ``add_up``: numba's loops over so few numbers become chains of single ones, each of which waits for the last.
+    """
+
+    def generate(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> ir.Value:
+        b = builder
+        first, *others = _quarters(context, b, signature.args[0], args[0])
+        for other in others:
+            first = b.select(b.fcmp_ordered(">", other, first), other, first)
+        kind = ir.FunctionType(F32, [first.type])
+        reduce = cgutils.get_or_insert_function(b.module, kind, f"llvm.vector.reduce.fmax.v{LANES}f32")
+        return b.call(reduce, [first], fastmath=("nnan",))
+
+    return types.float32(scores), generate
+
+
+@intrinsic
+def add_up(typing_context, totals, scores):
+    """totals [LANES] += PANEL float32, every LANES of them together. The order is the same for every instruction set."""
+
+    def generate(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> ir.Value:
+        b = builder
+        parts = _quarters(context, b, signature.args[1], args[1])
+        place = _array_address(context, b, signature.args[0], args[0], ir.Constant(I64, 0))
+        total = b.load(place, align=4, typ=parts[0].type)
+        b.store(b.fadd(total, b.fadd(b.fadd(parts[0], parts[1]), b.fadd(parts[2], parts[3]))), place, align=4)
+        return context.get_dummy_value()
+
+    return types.void(totals, scores), generate
 
 
 @intrinsic

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reckon.devices.cpu.compile import kernel
-from reckon.devices.cpu.intrinsics import PANEL, bits_float, float_bits, operand, tile
+from reckon.devices.cpu.intrinsics import LANES, PANEL, add_up, bits_float, float_bits, largest, operand, tile
 from reckon.devices.cpu.isa import Isa
 
 PAIRS_IN_CACHE = 608
@@ -57,31 +57,43 @@ def exp2(x: np.float32) -> np.float32:
 
 
 @kernel()
-def _tiles(isa: Isa, w, w_at, x, x_at, x_stride, out, out_at, out_stride, pairs, rows):
-    """All rows, six at a time while that leaves no ragged end of one or two: more rows per load of the weights."""
+def multiply_near(isa: Isa, w, w_at, x, x_at, x_stride, out, out_at, out_stride, pairs, rows, ahead, halvings):
+    """out[rows, PANEL] += x[rows, 2 * pairs] . panel, all of k at once: for as much of a panel as a cache holds.
+
+    Six rows at a time while that leaves no ragged end of one or two: more rows per load of the weights. Meanwhile memory is
+    asked for the ``pairs`` that lie ``ahead``. Each group of rows asks for its share, 1 / 2**halvings, so that memory has
+    something to do throughout.
+    """
     row = 0
     while row < rows:
         left = rows - row
         xa = x_at + row * x_stride
         oa = out_at + row * out_stride
         if left >= 9 or left == 6:
-            tile(isa, 6, w, w_at, x, xa, x_stride, out, oa, out_stride, pairs)
+            tile(isa, 6, w, w_at, x, xa, x_stride, out, oa, out_stride, pairs, ahead, halvings)
             row += 6
         elif left >= 7 or left == 4:
-            tile(isa, 4, w, w_at, x, xa, x_stride, out, oa, out_stride, pairs)
+            tile(isa, 4, w, w_at, x, xa, x_stride, out, oa, out_stride, pairs, ahead, halvings)
             row += 4
         elif left == 5:
-            tile(isa, 5, w, w_at, x, xa, x_stride, out, oa, out_stride, pairs)
+            tile(isa, 5, w, w_at, x, xa, x_stride, out, oa, out_stride, pairs, ahead, halvings)
             row += 5
         elif left == 3:
-            tile(isa, 3, w, w_at, x, xa, x_stride, out, oa, out_stride, pairs)
+            tile(isa, 3, w, w_at, x, xa, x_stride, out, oa, out_stride, pairs, ahead, halvings)
             row += 3
         elif left == 2:
-            tile(isa, 2, w, w_at, x, xa, x_stride, out, oa, out_stride, pairs)
+            tile(isa, 2, w, w_at, x, xa, x_stride, out, oa, out_stride, pairs, ahead, halvings)
             row += 2
         else:
-            tile(isa, 1, w, w_at, x, xa, x_stride, out, oa, out_stride, pairs)
+            tile(isa, 1, w, w_at, x, xa, x_stride, out, oa, out_stride, pairs, ahead, halvings)
             row += 1
+        ahead += pairs >> halvings
+
+
+@kernel(inline=True)
+def _halvings(rows: int) -> int:
+    """How often what is asked for is halved, so that about every group of rows has a share."""
+    return 0 if rows <= 6 else 1 if rows <= 18 else 2 if rows <= 42 else 3
 
 
 @kernel()
@@ -91,11 +103,14 @@ def multiply(isa: Isa, w, w_at, x, x_at, x_stride, out, out_at, out_stride, pair
     k is cut so that a piece of the panel stays in cache for all rows. A cut is exact: the accumulator rests in ``out``.
     """
     size = PAIRS_IN_CACHE if rows > 8 else pairs
+    ahead = halvings = 0
     if isa.strip > 0 and rows <= ROWS_IN_STRIPS:
-        size = isa.strip
+        size = ahead = isa.strip
+        halvings = _halvings(rows)
     for k in range(0, pairs, size):
         count = min(size, pairs - k)
-        _tiles(isa, w, w_at + k * PANEL * 2, x, x_at + 2 * k, x_stride, out, out_at, out_stride, count, rows)
+        at = w_at + k * PANEL * 2
+        multiply_near(isa, w, at, x, x_at + 2 * k, x_stride, out, out_at, out_stride, count, rows, ahead, halvings)
 
 
 @kernel(fastmath={"reassoc", "contract"})
@@ -131,41 +146,27 @@ def gate(isa: Isa, gates: NDArray[np.float32], ups: NDArray[np.float32], out: Op
         out[i] = operand(isa, g / (np.float32(1) + exp2(min(-g * LOG2_E, np.float32(126.0)))) * ups[i])
 
 
-@kernel(fastmath={"nnan", "nsz"})
-def _largest(scores: NDArray[np.float32]) -> np.float32:
-    best = scores[0]
-    for i in range(PANEL):
-        best = scores[i] if scores[i] > best else best
-    return best
-
-
-@kernel(fastmath={"reassoc"})
-def _total(values: NDArray[np.float32]) -> np.float32:
-    total = np.float32(0)
-    for i in range(PANEL):
-        total += values[i]
-    return total
-
-
-@kernel()
+@kernel(fastmath={"contract"})
 def weigh(isa: Isa, scores, visible, scale, best, total, out, weights):
     """One row meets one block: scores [PANEL] become weights [PANEL] bf16 relative to the row's running maximum.
 
-    When the maximum grows, ``out`` [D] and the running total are scaled down to it first (Milakov and Gimelshein 2018).
-    ``visible`` tokens of the block stand before the row or at it. Returns the new maximum and total.
+    When the maximum grows, ``out`` [D] and the running ``total`` [LANES] are scaled down to it first (Milakov and Gimelshein
+    2018). ``visible`` tokens of the block stand before the row or at it. Returns the new maximum.
     """
-    for i in range(PANEL):
-        scores[i] = scores[i] * scale if i < visible else NEVER
-    top = max(best, _largest(scores))
+    for i in range(visible, PANEL):
+        scores[i] = NEVER
+    top = max(best, largest(scores) * scale)
     if top > best:
         shrink = exp2(best - top)
-        total *= shrink
+        for i in range(LANES):
+            total[i] *= shrink
         for i in range(out.size):
             out[i] *= shrink
     for i in range(PANEL):
-        scores[i] = exp2(scores[i] - top)
+        scores[i] = exp2(scores[i] * scale - top)
         weights[i] = operand(isa, scores[i])
-    return top, total + _total(scores)
+    add_up(total, scores)
+    return top
 
 
 class Attention(NamedTuple):
@@ -175,7 +176,7 @@ class Attention(NamedTuple):
     weights: Operands  # [items, PANEL] bf16
     sums: NDArray[np.float32]  # [items, D'], D' = head_dim rounded up to PANEL
     best: NDArray[np.float32]  # [items]: running maximum of the scores
-    total: NDArray[np.float32]  # [items]: running sum of the weights
+    total: NDArray[np.float32]  # [items, LANES]: running sums of the weights
 
 
 @kernel()
@@ -185,36 +186,43 @@ def attend(isa, queries, query_at, kv, layer, head, table, position, rows, heads
 
     queries: bf16, the items' vectors of head_dim one after the other from ``query_at``; kv: layout.KV, of which this is a
     ``layer`` and KV ``head``; table: the sequence's blocks; out [rows, heads * head_dim] bf16.
-    A row walks its blocks in order and stops at itself, so its bits do not depend on the rows it is grouped with.
+    A row walks its blocks in order and stops at itself, so its bits do not depend on the rows it is grouped with. Products
+    with a block ask memory for the next one, which the processor cannot foresee.
     """
     items = rows * heads
     columns = room.sums.shape[1]
     room.best[:items] = NEVER
     room.total[:items] = 0
     room.sums[:items] = 0
-    for block in range((position + rows - 1) // PANEL + 1):
+    last = (position + rows - 1) // PANEL
+    key_pairs, value_pairs = kv.keys[0].size // (2 * PANEL), kv.values[0].size // (2 * PANEL)
+    for block in range(last + 1):
         # Rows that stand before this block are done: those still walking are the last ones.
         first = max(0, block * PANEL - position) * heads
         active = items - first
+        halvings = _halvings(active)
         key, value = kv.keys[table[block], layer, head], kv.values[table[block], layer, head]
+        blocks_on = table[min(block + 1, last)] - table[block]
         room.scores[first:items] = 0
-        multiply(
+        multiply_near(
             isa, key, 0, queries, query_at + first * head_dim, head_dim,
-            room.scores, first * PANEL, PANEL, head_dim // 2, active,
+            room.scores, first * PANEL, PANEL, head_dim // 2, active, blocks_on * key_pairs, halvings,
         )  # fmt: skip
         for item in range(first, items):
             visible = position + item // heads + 1 - block * PANEL
-            best, total = room.best[item], room.total[item]
-            room.best[item], room.total[item] = weigh(
-                isa, room.scores[item], visible, scale, best, total, room.sums[item], room.weights[item]
+            room.best[item] = weigh(
+                isa, room.scores[item], visible, scale, room.best[item], room.total[item], room.sums[item], room.weights[item]
             )
         for column in range(0, columns, PANEL):
-            multiply(
+            multiply_near(
                 isa, value, column * PANEL, room.weights, first * PANEL, PANEL,
-                room.sums, first * columns + column, columns, PANEL // 2, active,
+                room.sums, first * columns + column, columns, PANEL // 2, active, blocks_on * value_pairs, halvings,
             )  # fmt: skip
     for item in range(items):
         row, head = item // heads, item % heads
-        share = np.float32(1) / room.total[item]
+        total = np.float32(0)
+        for lane in range(LANES):
+            total += room.total[item, lane]
+        share = np.float32(1) / total
         for i in range(head_dim):
             out[row, head * head_dim + i] = operand(isa, room.sums[item, i] * share)
