@@ -71,6 +71,17 @@ def test_the_engine() -> None:
     assert "12.3 GB/s by 2 threads" in text
 
 
+def test_what_guesses_gain() -> None:
+    gain = {"what": "lists", "answers": 6, "tokens": 1234, "ms_without": 0.9, "ms_with": 0.3, "tokens_per_step": 4.5}
+    numbers = {
+        "model": "a/b", "path": "cpu/avx2", "threads": 2, "rounds": 3, "temperature": 0.7,
+        "gains": [{**gain, "ratios": [3.0, 2.5, 3.5]}],
+    }  # fmt: skip
+    text = section("drafts", numbers)
+    assert "## What guesses gain: a/b on cpu/avx2, one answer at a time, 3 rounds, temperature 0.7" in text
+    assert "| lists | 6 | 1,234 | 0.900 | 0.300 | 4.50 | 3.00 (2.50, 3.50) |" in text
+
+
 def test_a_contest() -> None:
     text = section("versus", VERSUS)
     assert "| reckon | reckon 1 | path cpu¦avx2 |  |" in text
@@ -93,7 +104,7 @@ def test_a_server_under_load() -> None:
 
 
 def test_what_has_no_place_on_the_page() -> None:
-    with pytest.raises(BadSetting, match="must be one of engine, versus, api, serve, not 'x'"):
+    with pytest.raises(BadSetting, match="must be one of engine, drafts, versus, api, serve, not 'x'"):
         section("x", {})
     with pytest.raises(BadSetting, match="must be of engines"):
         section("versus", {"servers": {}})

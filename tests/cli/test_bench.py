@@ -10,6 +10,8 @@ import pytest
 
 from cli.desk import Type, refusal
 from models.files import write_tensors
+from reckon.bench import guessing
+from reckon.bench.guessing import Played
 
 CONFIG = {
     "architectures": ["Qwen2ForCausalLM"],
@@ -94,7 +96,7 @@ def test_the_cpu_device_says_where_its_time_goes(checkpoint: str, reckon: Type, 
 def test_more_than_the_context(checkpoint: str, reckon: Type) -> None:
     bench = ("bench", "engine", checkpoint, "--device", "reference")
     assert refusal(reckon(*bench, "--contexts", "8,4096", "--steps", "2", "--no-drafts")) == (
-        "contexts and what 2 steps may say must be at most 4096 here, not 4107"
+        "contexts and what may be said after them must be at most 4096 tokens here, not 4107"
     )
 
 
@@ -109,6 +111,40 @@ def test_what_has_no_room_is_named(checkpoint: str, reckon: Type) -> None:
 
 def test_no_such_model(reckon: Type, tmp_path: Path) -> None:
     assert refusal(reckon("bench", "engine", str(tmp_path))) == f"{tmp_path} is not a checkpoint: it has no config.json"
+
+
+SUITE = """{"suite": "two", "model": "reckon/abacus", "bars": {}}
+{"kind": "long", "messages": [{"role": "user", "content": "What is 37 + 58?"}], "expect": {"boxed": "95"}}
+{"kind": "short", "messages": [{"role": "user", "content": "Hello!"}], "expect": {"says": [["hello"]]}}
+"""
+
+
+def test_what_guesses_gain(reckon: Type, tmp_path: Path) -> None:
+    (tmp_path / "two.jsonl").write_text(SUITE)
+    options = ("--suite", str(tmp_path / "two.jsonl"), "--rounds", "2", "--limit", "1", "--json", str(tmp_path / "gain.json"))
+    result = reckon("bench", "drafts", "--device", "reference", *options)
+    assert result.exit_code == 0, result.output
+    gains = json.loads((tmp_path / "gain.json").read_text())["numbers"]["gains"]
+    assert [gain["what"] for gain in gains] == ["answers of 64 tokens or more", "the same once more", "lists to repeat"]
+    assert [gain["answers"] for gain in gains] == [1, 1, 1]
+    new, again, _ = gains
+    assert new["tokens"] == again["tokens"] >= 63
+    # What was said before is guessed as a whole, with at most 15 tokens a step; a first answer repeats little of itself.
+    assert 2 < again["tokens_per_step"] <= 16
+    assert 1 <= new["tokens_per_step"] < again["tokens_per_step"]
+    assert all(len(gain["ratios"]) == 2 for gain in gains)
+    assert "the same once more" in result.stdout
+
+
+def test_a_device_whose_answers_depend_on_guesses_is_found_out(
+    reckon: Type, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "two.jsonl").write_text(SUITE)
+    short, one, other = [1], [1] * 64, [1] * 63 + [2]
+    played = iter([Played([one, short]), Played([one]), Played([other])])
+    monkeypatch.setattr(guessing, "play", lambda *args, **options: next(played))
+    result = reckon("bench", "drafts", "--device", "reference", "--suite", str(tmp_path / "two.jsonl"), "--limit", "1")
+    assert "guesses changed an answer" in refusal(result)
 
 
 @pytest.mark.parametrize("sizes", ["", "0", "1,,2", "1,x", "-1"])

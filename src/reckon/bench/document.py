@@ -4,6 +4,7 @@ Knows each bench's numbers as they stand in its record; measures nothing.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from statistics import median
 from typing import Any
 
 from reckon.errors import BadSetting
@@ -115,13 +116,27 @@ def _api(numbers: Numbers) -> tuple[str, list[str]]:
     ]
 
 
+def _drafts(numbers: Numbers) -> tuple[str, list[str]]:
+    rows = [
+        (
+            row["what"], row["answers"], f"{row['tokens']:,}", f"{row['ms_without']:.3f}", f"{row['ms_with']:.3f}",
+            f"{row['tokens_per_step']:.2f}",
+            f"{median(row['ratios']):.2f} ({min(row['ratios']):.2f}, {max(row['ratios']):.2f})",
+        )
+        for row in numbers["gains"]
+    ]  # fmt: skip
+    title = f"What guesses gain: {numbers['model']} on {numbers['path']}, one answer at a time, {numbers['rounds']} rounds"
+    columns = ("what", "answers", "tokens", "ms/token without", "with", "tokens/step", "times faster (least, most)")
+    return f"{title}, temperature {numbers['temperature']:g}", [_table(columns, rows)]
+
+
 def _serve(numbers: Sequence[Numbers]) -> tuple[str, list[str]]:
     keys = sorted({key for row in numbers for key, value in row.items() if isinstance(value, int | float)}) if numbers else []
     return "A server under load", [_table(keys, [[_number(row[key]) for key in keys] for row in numbers])]
 
 
 BODIES: dict[str, Callable[[Any], tuple[str, list[str]]]] = {
-    "engine": _engine, "versus": _versus, "api": _api, "serve": _serve,
+    "engine": _engine, "drafts": _drafts, "versus": _versus, "api": _api, "serve": _serve,
 }  # fmt: skip
 
 

@@ -6,7 +6,8 @@ the prefix cache as if they had been computed, zeroed, so that they are memory l
 
 import statistics
 import time
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,7 @@ from reckon.devices.select import select
 from reckon.errors import BadSetting
 from reckon.job import Sampling
 from reckon.link import Submit
-from reckon.models.arch import Arch, read_arch
+from reckon.models.arch import Arch, read_arch, read_generation
 from reckon.models.weights import EMBEDDING, Weights
 from reckon.screen import screen
 from reckon.worker.blocks import Blocks, Chain
@@ -74,7 +75,7 @@ class Measured:
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """A loaded device. ``weight_bytes`` are read in every step."""
+    """A loaded device. ``weight_bytes`` are read in every step; ``load_seconds`` is how long it took to come."""
 
     runner: Runner
     device: Any
@@ -82,6 +83,12 @@ class Bench:
     blocks: int
     config: Config
     weight_bytes: int
+    load_seconds: float
+    stop_tokens: list[int]
+
+    @property
+    def threads(self) -> int:
+        return self.device.threads if isinstance(self.device, CpuDevice) else 1
 
     def scheduler(self, batch: int) -> Scheduler:
         return Scheduler(Blocks(self.blocks), self.config.step_tokens, batch, drafts=self.config.drafts)
@@ -148,26 +155,33 @@ def measure(
     Raises SetupError when the model cannot be loaded, or a context is longer than its own.
     """
     console = screen(160)
-    directory = resolve(model).directory
-    arch, weights = read_arch(directory), Weights.open(directory)
     longest = max(contexts) + most_tokens(steps, max(batches), config)
-    if longest > arch.context:
-        raise BadSetting(f"contexts and what {steps} steps may say must be at most {arch.context} here, not {longest}")
-    device = select(config.device, config.threads, config.home / "compiled")
-    with closing(Runner(device)) as runner:
-        begin = time.perf_counter()
-        runner.load(arch, weights, lambda phase, done, total: None)
-        seconds = time.perf_counter() - begin
-        room = runner.allocate(arch, int(config.kv_memory_gb * 1e9), longest, max(batches))
-        bench = Bench(runner, device, arch, room.blocks, config, _read_bytes(arch, weights))
-        threads = device.threads if isinstance(device, CpuDevice) else 1
-        measured = Measured(model, device.numeric_path, threads, seconds, read_rate(threads) / 1e9)
-        console.print(f"{model} on {device.numeric_path}, {threads} threads: loaded in {seconds:.1f} s")
+    with loaded(config, model, longest, max(batches)) as bench:
+        threads, path = bench.threads, bench.device.numeric_path
+        measured = Measured(model, path, threads, bench.load_seconds, read_rate(threads) / 1e9)
+        console.print(f"{model} on {path}, {threads} threads: loaded in {bench.load_seconds:.1f} s")
         _prefills(bench, measured, contexts if prefill else [], console)
         _decodings(bench, measured, batches, contexts, steps, console)
     if json_file:
         record.write(json_file, record.record("engine", msgspec.to_builtins(measured)))
     return measured
+
+
+@contextmanager
+def loaded(config: Config, model: str, longest: int, batch: int) -> Iterator[Bench]:
+    """A device with a model, and room for ``batch`` answers of ``longest`` tokens if there is any."""
+    directory = resolve(model).directory
+    arch, weights = read_arch(directory), Weights.open(directory)
+    stop_tokens = list(read_generation(directory).eos_token_ids)
+    if longest > arch.context:
+        raise BadSetting(f"contexts and what may be said after them must be at most {arch.context} tokens here, not {longest}")
+    device = select(config.device, config.threads, config.home / "compiled")
+    with closing(Runner(device)) as runner:
+        begin = time.perf_counter()
+        runner.load(arch, weights, lambda phase, done, total: None)
+        seconds = time.perf_counter() - begin
+        room = runner.allocate(arch, int(config.kv_memory_gb * 1e9), longest, batch)
+        yield Bench(runner, device, arch, room.blocks, config, _read_bytes(arch, weights), seconds, stop_tokens)
 
 
 def _prefills(bench: Bench, measured: Measured, contexts: list[int], console: Console) -> None:

@@ -102,6 +102,23 @@ def bench_api(streams: int, queued: int, requests: int, seconds: float, json_fil
     overhead(streams, queued, requests, seconds, json_file)
 
 
+@bench.command("drafts")
+@click.argument("model", default=DEFAULT_MODEL)
+@click.option("--suite", default="abacus", help="A suite of the package or a file of problems.", show_default=True)
+@click.option(
+    "--limit", default=6, type=click.IntRange(min=1), help="Most problems of each kind, and lists.", show_default=True
+)
+@click.option("--rounds", default=5, type=click.IntRange(min=1), help="Turns with guesses and without.", show_default=True)
+@click.option("--temperature", default=0.0, type=click.FloatRange(min=0, max=2), help="Of the sampler.", show_default=True)
+@click.option("--json", "json_file", type=WRITTEN, help="Write the record of the measurement here.")
+@settings("device", "threads", "home", "step_tokens", "kv_memory_gb")
+def bench_drafts(config: Config, **options: Any) -> None:
+    """What guessing ahead gains, for one answer at a time: a suite's questions, the same again, lists to be repeated."""
+    from reckon.bench.guessing import measure
+
+    measure(config, **options)
+
+
 @bench.command("versus")
 @click.argument("model", default=DEFAULT_MODEL)
 @click.option(
