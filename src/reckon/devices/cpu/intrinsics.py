@@ -1,264 +1,33 @@
-"""What numba cannot say: the matrix tile, bit casts, atomics. Written as LLVM IR, called from kernels.py and team.py.
-
-``tile`` is where the time goes and where the bits are decided: every output element is one float32 accumulator that takes
-its products in the order of k, whatever the number of rows. That makes a row independent of its batch by construction.
-"""
+"""What numba cannot say: bit casts, sums in lanes, atomics. Written as LLVM IR, called from kernels.py and team.py."""
 
 from typing import Any
 
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
-from numba.core.errors import RequireLiteralValue
 from numba.extending import intrinsic
 
 from reckon.devices.batch import BLOCK_SIZE
-from reckon.devices.cpu import isa as sets
 
 PANEL = BLOCK_SIZE
 """Columns of a panel: an array [k / 2, PANEL, 2] of bf16, pairs of k beside each other as vdpbf16ps takes them."""
-
 LANES = PANEL // 4
 """Sums over a panel's width are kept in so many lanes, which are added only at the end."""
-LINE = 16
-"""float32 or pairs of bf16 in a line of the cache."""
 I16, I32, I64, F32 = ir.IntType(16), ir.IntType(32), ir.IntType(64), ir.FloatType()
 PTR = ir.PointerType()
 
 
-class _BFloat(ir.types.Type):
-    """LLVM's bfloat, which llvmlite does not name."""
-
-    null = "0.0"
-    intrinsic_name = "bf16"
-
-    def _to_string(self) -> str:
-        return "bfloat"
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _BFloat)
-
-    def __hash__(self) -> int:
-        return hash(_BFloat)
-
-
-BFLOAT = _BFloat()
-
-
-def _splat(builder: ir.IRBuilder, scalar: ir.Value, lanes: int) -> ir.Value:
-    vector = ir.VectorType(scalar.type, lanes)
-    first = builder.insert_element(ir.Constant(vector, ir.Undefined), scalar, ir.Constant(I32, 0))
-    return builder.shuffle_vector(first, ir.Constant(vector, ir.Undefined), ir.Constant(ir.VectorType(I32, lanes), [0] * lanes))
-
-
-class _PairProduct:
-    """accumulator + x pair . w pairs with vdpbf16ps. Rows are bf16."""
-
-    operand = types.uint16
-    parts = (0,)
-
-    def __init__(self, builder: ir.IRBuilder, lanes: int) -> None:
-        self.builder, self.lanes = builder, lanes
-        self.floats, self.pairs = ir.VectorType(F32, lanes), ir.VectorType(BFLOAT, 2 * lanes)
-        signature = ir.FunctionType(self.floats, [self.floats, self.pairs, self.pairs])
-        self.dot = cgutils.get_or_insert_function(builder.module, signature, "llvm.x86.avx512bf16.dpbf16ps.512")
-
-    def weights(self, bits: ir.Value, part: int) -> ir.Value:
-        return self.builder.bitcast(bits, self.pairs)
-
-    def row(self, x_row: ir.Value, k: ir.Value, part: int) -> ir.Value:
-        pair = self.builder.load(self.builder.gep(x_row, [k], source_etype=I32), align=4, typ=I32)
-        return self.builder.bitcast(_splat(self.builder, pair, self.lanes), self.pairs)
-
-    def add(self, accumulator: ir.Value, row: ir.Value, weights: ir.Value) -> ir.Value:
-        return self.builder.call(self.dot, [accumulator, row, weights])
-
-
-class _WidenedProduct:
-    """The same by widening weights to float32: two multiply-adds, the even k first. Rows are float32 with the values of bf16.
-
-    A row's number is then loaded into all lanes by one instruction, or by the multiply-add itself.
-    """
-
-    operand = types.float32
-    parts = (0, 1)
-
-    def __init__(self, builder: ir.IRBuilder, lanes: int) -> None:
-        self.builder, self.lanes = builder, lanes
-        self.floats = ir.VectorType(F32, lanes)
-        self.ints = ir.VectorType(I32, lanes)
-        signature = ir.FunctionType(self.floats, [self.floats] * 3)
-        self.multiply_add = cgutils.get_or_insert_function(builder.module, signature, f"llvm.fmuladd.v{lanes}f32")
-
-    def weights(self, bits: ir.Value, part: int) -> ir.Value:
-        b = self.builder
-        if part:
-            return b.bitcast(b.and_(bits, ir.Constant(self.ints, [0xFFFF0000] * self.lanes)), self.floats)
-        return b.bitcast(b.shl(bits, ir.Constant(self.ints, [16] * self.lanes)), self.floats)
-
-    def row(self, x_row: ir.Value, k: ir.Value, part: int) -> ir.Value:
-        b = self.builder
-        at = b.add(b.mul(k, ir.Constant(I64, 2)), ir.Constant(I64, part))
-        return _splat(b, b.load(b.gep(x_row, [at], source_etype=F32), align=4, typ=F32), self.lanes)
-
-    def add(self, accumulator: ir.Value, row: ir.Value, weights: ir.Value) -> ir.Value:
-        return self.builder.call(self.multiply_add, [row, weights, accumulator])
-
-
-_PRODUCTS: dict[type, tuple[type[_PairProduct] | type[_WidenedProduct], int, int]] = {
-    sets.Avx512Bf16: (_PairProduct, 16, 32),
-    sets.Avx512: (_WidenedProduct, 16, 32),
-    sets.Avx2: (_WidenedProduct, 8, 16),
-    sets.Generic: (_WidenedProduct, 4, 16),
-}
-"""Per instruction set: how a pair is multiplied, the lanes of a vector, and how many vector registers there are."""
-
-
-def _vectors(lanes: int, registers: int, rows: int) -> int:
-    """How many vectors of columns are accumulated at a time: all of a panel if the registers hold them, else half, and so on.
-
-    The weights and a row need a place as well; one row alone needs its weights one after the other.
-    """
-    vectors = PANEL // lanes
-    while vectors > 1 and (vectors + 4 if rows == 1 else vectors * (rows + 1) + 1) > registers:
-        vectors //= 2
-    return vectors
-
-
-def _array_address(context: Any, builder: ir.IRBuilder, kind: types.Array, array: ir.Value, offset: ir.Value) -> ir.Value:
+def array_address(context: Any, builder: ir.IRBuilder, kind: types.Array, array: ir.Value, offset: ir.Value) -> ir.Value:
     """The address of the element ``offset`` after the array's first."""
     # By way of an integer, because numba's arrays still hold typed pointers and llvmlite checks them.
     data = builder.ptrtoint(context.make_array(kind)(context, builder, array).data, I64)
     return builder.inttoptr(builder.add(data, builder.mul(offset, ir.Constant(I64, kind.dtype.bitwidth // 8))), PTR)
 
 
-@intrinsic(prefer_literal=True)
-def tile(typing_context, isa, rows, weights, w_at, x, x_at, x_stride, out, out_at, out_stride, pairs, ahead, halvings):
-    """out[rows, PANEL] += x[rows, 2 * pairs] . panel[pairs, PANEL, 2]; ``rows`` is a constant.
-
-    Arrays are given with the offset of their first element, and a stride between rows, all in elements: bf16 for weights (as
-    uint16), what ``operand`` gives for x, float32 for out. While pair k is multiplied, memory is asked for the
-    weights of pair ``ahead + k / 2**halvings``: nothing waits for them.
-    """
-    if not isinstance(rows, types.IntegerLiteral):
-        raise RequireLiteralValue("tile needs a constant number of rows")
-    product_class, lanes, registers = _PRODUCTS[isa.instance_class]
-    vectors = _vectors(lanes, registers, rows.literal_value)
-    integers = [types.int64] * 2
-    signature = types.void(isa, rows, weights, types.int64, x, *integers, out, *integers, types.int64, *integers)
-
-    def generate(context: Any, builder: ir.IRBuilder, _: Any, args: Any) -> ir.Value:
-        _isa, _rows, w_array, w_offset, x_array, x_offset, x_step, out_array, out_offset, out_step, count, ahead, halvings = (
-            args
-        )
-        w_base = _array_address(context, builder, weights, w_array, w_offset)
-        x_base = _array_address(context, builder, x, x_array, x_offset)
-        out_base = _array_address(context, builder, out, out_array, out_offset)
-        product = product_class(builder, lanes)
-        width = vectors * product.lanes
-        for column in range(0, PANEL, width):
-            _tile_columns(
-                builder, product, rows.literal_value, vectors, column, w_base, x_base, x_step, out_base, out_step, count,
-                ahead, halvings,
-            )  # fmt: skip
-        return context.get_dummy_value()
-
-    return signature, generate
-
-
-def _tile_columns(builder, product, rows, vectors, column, w_base, x_base, x_step, out_base, out_step, count, ahead, halvings):
-    """The loop over k for ``vectors`` vectors of columns, with all accumulators in registers. Two pairs of k a turn."""
-    b, lanes = builder, product.lanes
-    x_type = I16 if product.operand is types.uint16 else F32
-    x_rows = [_opaque(b, b.gep(x_base, [b.mul(x_step, _at(row))], source_etype=x_type)) for row in range(rows)]
-    places = [
-        b.gep(out_base, [b.add(b.mul(out_step, _at(row)), _at(column + v * lanes))], source_etype=F32)
-        for row in range(rows)
-        for v in range(vectors)
-    ]
-    # Weights are loaded for each part anew, by an address that is not known to be the same: that frees registers.
-    w_parts = [_opaque(b, b.gep(w_base, [_at(column)], source_etype=I32)) for _ in product.parts]
-    asked = b.gep(w_base, [b.add(b.mul(ahead, _at(PANEL)), _at(column))], source_etype=I32)
-    stride = b.ashr(_at(2 * PANEL), halvings)
-
-    def two_pairs(k: ir.Value, values: list[ir.Value]) -> list[ir.Value]:
-        *sums, asked = values
-        for pair in range(2):
-            _ask(b, b.gep(asked, [_at(pair * PANEL)], source_etype=I32), vectors * lanes)
-            sums = _add_products(b, product, vectors, w_parts, x_rows, b.add(k, _at(pair)), sums)
-        return [*sums, b.gep(asked, [stride], source_etype=I32)]
-
-    sums = [b.load(place, align=4, typ=product.floats) for place in places]
-    even = b.and_(count, _at(-2))
-    *sums, _ = _loop(b, _at(0), even, 2, [*sums, asked], two_pairs)
-    sums = _loop(b, even, count, 1, sums, lambda k, sums: _add_products(b, product, vectors, w_parts, x_rows, k, sums))
-    for place, total in zip(places, sums, strict=True):
-        b.store(total, place, align=4)
-
-
-def _at(number: int) -> ir.Constant:
-    return ir.Constant(I64, number)
-
-
-def _opaque(builder: ir.IRBuilder, address: ir.Value) -> ir.Value:
-    """The address as if from nowhere: known to come from a common base, each turn of a loop would work it out anew."""
-    return builder.asm(ir.FunctionType(PTR, [PTR]), "", "=r,0", [address], side_effect=False)
-
-
-def _loop(builder, first, end, step, values, body):
-    """``for k in range(first, end, step): values = body(k, values)``, with the values in registers. Returns the last ones."""
-    b, before = builder, builder.block
-    loop, after = b.append_basic_block("k"), b.append_basic_block("k.end")
-    b.cbranch(b.icmp_signed("<", first, end), loop, after)
-    b.position_at_end(loop)
-    k, carried = b.phi(I64), [b.phi(value.type) for value in values]
-    ends = body(k, carried)
-    following = b.add(k, _at(step))
-    k.add_incoming(first, before)
-    k.add_incoming(following, b.block)
-    b.cbranch(b.icmp_signed("<", following, end), loop, after)
-    latch = b.block
-    b.position_at_end(after)
-    results = [b.phi(value.type) for value in values]
-    for phi, result, value, new in zip(carried, results, values, ends, strict=True):
-        phi.add_incoming(value, before)
-        phi.add_incoming(new, latch)
-        result.add_incoming(value, before)
-        result.add_incoming(new, latch)
-    return results
-
-
-def _add_products(builder, product, vectors, w_parts, x_rows, k, sums):
-    """The sums [rows * vectors] after the products of one k."""
-    bits, sums, at = ir.VectorType(I32, product.lanes), list(sums), builder.mul(k, _at(PANEL))
-    for part, w_base in zip(product.parts, w_parts, strict=True):
-        places = [builder.gep(w_base, [builder.add(at, _at(v * product.lanes))], source_etype=I32) for v in range(vectors)]
-        weights = [product.weights(builder.load(place, align=4, typ=bits), part) for place in places]
-        for row, x_row in enumerate(x_rows):
-            value = product.row(x_row, k, part)
-            for v in range(vectors):
-                sums[row * vectors + v] = product.add(sums[row * vectors + v], value, weights[v])
-    return sums
-
-
-def _ask(builder: ir.IRBuilder, address: ir.Value, width: int) -> None:
-    """Ask memory for ``width`` pairs of weights, to be read soon.
-
-    Asked for one by one between the products: of many at a time the processor drops most. Whoever reads a panel in several
-    walks skips through memory, which it does not foresee either.
-    """
-    b = builder
-    signature = ir.FunctionType(ir.VoidType(), [PTR, I32, I32, I32])
-    prefetch = cgutils.get_or_insert_function(b.module, signature, "llvm.prefetch.p0")
-    to_read, to_keep, data = ir.Constant(I32, 0), ir.Constant(I32, 3), ir.Constant(I32, 1)
-    for column in range(0, width, LINE):
-        b.call(prefetch, [b.gep(address, [ir.Constant(I64, column)], source_etype=I32), to_read, to_keep, data])
-
-
 def _quarters(context: Any, builder: ir.IRBuilder, kind: types.Array, scores: ir.Value) -> list[ir.Value]:
     """PANEL float32 as four vectors."""
     vector = ir.VectorType(F32, LANES)
-    places = [_array_address(context, builder, kind, scores, ir.Constant(I64, part * LANES)) for part in range(4)]
+    places = [array_address(context, builder, kind, scores, ir.Constant(I64, part * LANES)) for part in range(4)]
     return [builder.load(place, align=4, typ=vector) for place in places]
 
 
@@ -288,45 +57,12 @@ def add_up(typing_context, totals, scores):
     def generate(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> ir.Value:
         b = builder
         parts = _quarters(context, b, signature.args[1], args[1])
-        place = _array_address(context, b, signature.args[0], args[0], ir.Constant(I64, 0))
+        place = array_address(context, b, signature.args[0], args[0], ir.Constant(I64, 0))
         total = b.load(place, align=4, typ=parts[0].type)
         b.store(b.fadd(total, b.fadd(b.fadd(parts[0], parts[1]), b.fadd(parts[2], parts[3]))), place, align=4)
         return context.get_dummy_value()
 
     return types.void(totals, scores), generate
-
-
-@intrinsic
-def operand(typing_context, isa, value):
-    """float32 -> the nearest bf16, ties to even, as the set's products take a row: see ``isa.operand_dtype``.
-
-    A NaN may become infinity's neighbour; it stays a NaN or inf.
-    """
-    product_class, _, _ = _PRODUCTS[isa.instance_class]
-
-    def generate(context: Any, builder: ir.IRBuilder, _: Any, args: Any) -> ir.Value:
-        b, word = builder, lambda number: ir.Constant(I32, number)
-        bits = b.bitcast(args[1], I32)
-        tie = b.and_(b.lshr(bits, word(16)), word(1))
-        rounded = b.add(b.add(bits, word(0x7FFF)), tie)
-        if product_class.operand is types.uint16:
-            return b.trunc(b.lshr(rounded, word(16)), I16)
-        return b.bitcast(b.and_(rounded, word(0xFFFF0000)), F32)
-
-    return product_class.operand(isa, types.float32), generate
-
-
-@intrinsic
-def operand_bits(typing_context, isa, value):
-    """An operand -> its bf16 bits as uint16."""
-    product_class, _, _ = _PRODUCTS[isa.instance_class]
-
-    def generate(context: Any, builder: ir.IRBuilder, _: Any, args: Any) -> ir.Value:
-        if product_class.operand is types.uint16:
-            return args[1]
-        return builder.trunc(builder.lshr(builder.bitcast(args[1], I32), ir.Constant(I32, 16)), I16)
-
-    return types.uint16(isa, product_class.operand), generate
 
 
 @intrinsic
@@ -346,7 +82,7 @@ def atomic_add(typing_context, array, index, value):
     """array[index] += value as one indivisible step, ordered with all other memory; returns the value before."""
 
     def generate(context: Any, builder: ir.IRBuilder, _: Any, args: Any) -> ir.Value:
-        address = _array_address(context, builder, array, args[0], args[1])
+        address = array_address(context, builder, array, args[0], args[1])
         return builder.atomic_rmw("add", address, args[2], "seq_cst")
 
     return types.int64(array, types.int64, types.int64), generate
@@ -357,7 +93,7 @@ def atomic_load(typing_context, array, index):
     """array[index] of an int64 array, read anew at every call and ordered before later reads."""
 
     def generate(context: Any, builder: ir.IRBuilder, _: Any, args: Any) -> ir.Value:
-        address = _array_address(context, builder, array, args[0], args[1])
+        address = array_address(context, builder, array, args[0], args[1])
         return builder.load_atomic(address, "acquire", 8, typ=I64)
 
     return types.int64(array, types.int64), generate

@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reckon.devices.cpu.compile import kernel
-from reckon.devices.cpu.intrinsics import LANES, PANEL, add_up, bits_float, float_bits, largest, operand, tile
+from reckon.devices.cpu.intrinsics import LANES, PANEL, add_up, bits_float, float_bits, largest
 from reckon.devices.cpu.isa import Isa
+from reckon.devices.cpu.tile import operand, tile
 
 PAIRS_IN_CACHE = 608
 """Pairs of k multiplied before the next of many rows come: 608 * PANEL * 4 bytes stay in a core's second-level cache."""
@@ -219,10 +220,16 @@ def attend(isa, queries, query_at, kv, layer, head, table, position, rows, heads
                 room.sums, first * columns + column, columns, PANEL // 2, active, blocks_on * value_pairs, halvings,
             )  # fmt: skip
     for item in range(items):
-        row, head = item // heads, item % heads
-        total = np.float32(0)
-        for lane in range(LANES):
-            total += room.total[item, lane]
-        share = np.float32(1) / total
-        for i in range(head_dim):
-            out[row, head * head_dim + i] = operand(isa, room.sums[item, i] * share)
+        at = item % heads * head_dim
+        _average(isa, room.sums[item], room.total[item], out[item // heads, at : at + head_dim])
+
+
+@kernel()
+def _average(isa: Isa, sums: NDArray[np.float32], total: NDArray[np.float32], out: Operands) -> None:
+    """What a row has seen, over the sum of its weights: sums [D'], total [LANES] -> out [D]."""
+    weight = np.float32(0)
+    for lane in range(LANES):
+        weight += total[lane]
+    share = np.float32(1) / weight
+    for i in range(out.size):
+        out[i] = operand(isa, sums[i] * share)

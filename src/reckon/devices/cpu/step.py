@@ -11,12 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reckon.devices.cpu.compile import kernel
-from reckon.devices.cpu.intrinsics import LANES, PANEL, operand_bits
+from reckon.devices.cpu.intrinsics import LANES, PANEL
 from reckon.devices.cpu.isa import Isa, operand_dtype
 from reckon.devices.cpu.kernels import Attention, Operands, attend, from_bf16, gate, multiply, rms_norm, rotate, to_bf16
 from reckon.devices.cpu.layout import KV, Packed, Shape, padded
 from reckon.devices.cpu.sampling import Choice, pick
 from reckon.devices.cpu.team import Shared, meet, tickets
+from reckon.devices.cpu.tile import operand_bits
 
 ROW_BLOCK = 256
 """Rows multiplied by all panels before the next rows come, so that they stay in cache."""
