@@ -58,13 +58,14 @@ def exp2(x: np.float32) -> np.float32:
 
 
 @kernel()
-def multiply_near(isa: Isa, w, w_at, x, x_at, x_stride, out, out_at, out_stride, pairs, rows, ahead, halvings):
+def multiply_near(isa: Isa, w, w_at, x, x_at, x_stride, out, out_at, out_stride, pairs, rows, ahead):
     """out[rows, PANEL] += x[rows, 2 * pairs] . panel, all of k at once: for as much of a panel as a cache holds.
 
     Six rows at a time while that leaves no ragged end of one or two: more rows per load of the weights. Meanwhile memory is
-    asked for the ``pairs`` that lie ``ahead``. Each group of rows asks for its share, 1 / 2**halvings, so that memory has
-    something to do throughout.
+    asked for the ``pairs`` that lie ``ahead``; 0 asks for nothing new. About every group of rows asks for its share, so that
+    memory has something to do throughout.
     """
+    halvings = 0 if rows <= 6 else 1 if rows <= 18 else 2 if rows <= 42 else 3
     row = 0
     while row < rows:
         left = rows - row
@@ -88,13 +89,8 @@ def multiply_near(isa: Isa, w, w_at, x, x_at, x_stride, out, out_at, out_stride,
         else:
             tile(isa, 1, w, w_at, x, xa, x_stride, out, oa, out_stride, pairs, ahead, halvings)
             row += 1
-        ahead += pairs >> halvings
-
-
-@kernel(inline=True)
-def _halvings(rows: int) -> int:
-    """How often what is asked for is halved, so that about every group of rows has a share."""
-    return 0 if rows <= 6 else 1 if rows <= 18 else 2 if rows <= 42 else 3
+        if ahead != 0:
+            ahead += pairs >> halvings
 
 
 @kernel()
@@ -104,14 +100,13 @@ def multiply(isa: Isa, w, w_at, x, x_at, x_stride, out, out_at, out_stride, pair
     k is cut so that a piece of the panel stays in cache for all rows. A cut is exact: the accumulator rests in ``out``.
     """
     size = PAIRS_IN_CACHE if rows > 8 else pairs
-    ahead = halvings = 0
+    ahead = 0
     if isa.strip > 0 and rows <= ROWS_IN_STRIPS:
         size = ahead = isa.strip
-        halvings = _halvings(rows)
     for k in range(0, pairs, size):
         count = min(size, pairs - k)
         at = w_at + k * PANEL * 2
-        multiply_near(isa, w, at, x, x_at + 2 * k, x_stride, out, out_at, out_stride, count, rows, ahead, halvings)
+        multiply_near(isa, w, at, x, x_at + 2 * k, x_stride, out, out_at, out_stride, count, rows, ahead)
 
 
 @kernel(fastmath={"reassoc", "contract"})
@@ -201,13 +196,12 @@ def attend(isa, queries, query_at, kv, layer, head, table, position, rows, heads
         # Rows that stand before this block are done: those still walking are the last ones.
         first = max(0, block * PANEL - position) * heads
         active = items - first
-        halvings = _halvings(active)
         key, value = kv.keys[table[block], layer, head], kv.values[table[block], layer, head]
         blocks_on = table[min(block + 1, last)] - table[block]
         room.scores[first:items] = 0
         multiply_near(
             isa, key, 0, queries, query_at + first * head_dim, head_dim,
-            room.scores, first * PANEL, PANEL, head_dim // 2, active, blocks_on * key_pairs, halvings,
+            room.scores, first * PANEL, PANEL, head_dim // 2, active, blocks_on * key_pairs,
         )  # fmt: skip
         for item in range(first, items):
             visible = position + item // heads + 1 - block * PANEL
@@ -217,7 +211,7 @@ def attend(isa, queries, query_at, kv, layer, head, table, position, rows, heads
         for column in range(0, columns, PANEL):
             multiply_near(
                 isa, value, column * PANEL, room.weights, first * PANEL, PANEL,
-                room.sums, first * columns + column, columns, PANEL // 2, active, blocks_on * value_pairs, halvings,
+                room.sums, first * columns + column, columns, PANEL // 2, active, blocks_on * value_pairs,
             )  # fmt: skip
     for item in range(items):
         at = item % heads * head_dim
