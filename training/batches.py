@@ -53,7 +53,7 @@ class Batches:
         examples: list[Example] = []
         wanted = WINDOW * self.recipe.tokens_per_step
         while wanted > 0:
-            example = encode(conversation(rng, "train"), self.tokenizer)
+            example = encode(conversation(rng, "train", finishing=self.recipe.finishing), self.tokenizer)
             if len(example.ids) <= self.recipe.longest:
                 examples.append(example)
                 wanted -= len(example.ids)

@@ -10,18 +10,22 @@ from training import card, tokenizer
 from training.evaluate import evaluate
 from training.export import export
 from training.model import can_compile
-from training.recipe import BUILD, SHIPPED, Recipe
+from training.recipe import BUILD, FINISH, SHIPPED, Recipe
 from training.train import train
 
 
-def make(recipe: Recipe, build_dir: Path, target: Path, device: str) -> None:
-    """Make the shipped folder from nothing but the recipe."""
+def make(school: Recipe, finish: Recipe, build_dir: Path, target: Path, device: str) -> None:
+    """Make the shipped folder from nothing but the two recipes."""
     click.echo("tokenizer")
-    tokenizer.write(recipe, build_dir)
+    tokenizer.write(school, build_dir)
     click.echo("training")
-    train(recipe, build_dir, device, can_compile(device))
+    schooled = build_dir / "school.pt"
+    if not schooled.exists():
+        train(school, build_dir, device, can_compile(device))
+        (build_dir / "checkpoint.pt").replace(schooled)
+    train(finish, build_dir, device, can_compile(device), schooled)
     click.echo("export")
-    click.echo(f"{export(recipe, build_dir, target):,} bytes in {target}")
+    click.echo(f"{export(finish, build_dir, target):,} bytes in {target}")
     click.echo("evaluation")
     click.echo(json.dumps(evaluate(target, build_dir), indent=2))
     click.echo("card")
@@ -37,7 +41,7 @@ def main(build_dir: Path, target: Path, device: str, threads: int | None) -> Non
     """Make abacus: learn the tokenizer, train, export, measure."""
     if threads:
         torch.set_num_threads(threads)
-    make(Recipe(), build_dir, target, device)
+    make(Recipe(), FINISH, build_dir, target, device)
 
 
 if __name__ == "__main__":

@@ -14,13 +14,13 @@ class Recipe:
     """One training run. Changing a number makes another model."""
 
     seed: int = 4
-    steps: int = 3600
+    steps: int = 8000
     tokens_per_step: int = 4096
     learning_rate: float = 3e-3
     warmup_steps: int = 60
     # The rate stays level and then falls in a line to zero: a longer run shares its first part with a shorter
     # one.
-    decay_steps: int = 2700
+    decay_steps: int = 4000
     weight_decay: float = 0.1
     # Where the model is trained to, in tokens. Beyond it, up to ``context``, RoPE has to carry it alone.
     longest: int = 1024
@@ -31,6 +31,8 @@ class Recipe:
     heads: int = 4
     kv_heads: int = 2
     intermediate: int = 640
+    finishing: bool = False
+    """Whether the mixture is that of the last stage (``corpus/mixture.py``)."""
 
     def rate(self, step: int) -> float:
         """The learning rate of a step: up in a line, level, down in a line to zero."""
@@ -42,6 +44,10 @@ class Recipe:
         """Whether the other's first steps are this one's: only the length may differ, and only ahead."""
         same = replace(other, steps=self.steps, decay_steps=self.decay_steps) == self
         return same and all(self.rate(done) == other.rate(done) for done in range(step))
+
+
+FINISH = Recipe(seed=6, steps=900, learning_rate=1.5e-3, warmup_steps=40, decay_steps=760, finishing=True)
+"""The last stage, begun from the weights of another run."""
 
 
 def model_config(recipe: Recipe, ids: dict[str, int]) -> dict[str, Any]:

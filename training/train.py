@@ -20,7 +20,7 @@ from training.batches import Batch, Batches
 from training.checkpoint import Progress
 from training.model import Body, body_of, can_compile, has_fast_bf16, loss_of, new_model
 from training.muon import Muon
-from training.recipe import BUILD, Recipe
+from training.recipe import BUILD, FINISH, Recipe
 from training.tokenizer import special_ids
 
 CHECKPOINT_EVERY = 100
@@ -160,12 +160,14 @@ def write_record(recipe: Recipe, progress: Progress, build_dir: Path, device: st
 )
 @click.option("--device", default="cuda" if torch.cuda.is_available() else "cpu", show_default=True)
 @click.option("--threads", type=int, help="CPU threads for torch; by default torch decides.")
-@click.option("--first-stage", type=click.Path(path_type=Path, exists=True), help="A checkpoint whose weights to begin with.")
+@click.option(
+    "--first-stage", type=click.Path(path_type=Path, exists=True), help="Train the last stage, from this checkpoint's weights."
+)
 def main(build_dir: Path, device: str, threads: int | None, first_stage: Path | None) -> None:
     """Train abacus, or go on training it."""
     if threads:
         torch.set_num_threads(threads)
-    train(Recipe(), build_dir, device, can_compile(device), first_stage)
+    train(FINISH if first_stage else Recipe(), build_dir, device, can_compile(device), first_stage)
 
 
 if __name__ == "__main__":

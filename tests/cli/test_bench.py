@@ -4,6 +4,7 @@ import json
 import platform
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,7 +12,11 @@ import pytest
 from cli.desk import Type, refusal
 from models.files import write_tensors
 from reckon.bench import guessing
-from reckon.bench.guessing import Played
+from reckon.bench.guessing import Played, Question, play
+from reckon.config import load
+from reckon.errors import SetupError
+from reckon.worker.scheduler import Plan, Scheduler
+from reckon.worker.sequence import Pick
 
 CONFIG = {
     "architectures": ["Qwen2ForCausalLM"],
@@ -96,7 +101,7 @@ def test_the_cpu_device_says_where_its_time_goes(checkpoint: str, reckon: Type, 
 def test_more_than_the_context(checkpoint: str, reckon: Type) -> None:
     bench = ("bench", "engine", checkpoint, "--device", "reference")
     assert refusal(reckon(*bench, "--contexts", "8,4096", "--steps", "2", "--no-drafts")) == (
-        "contexts and what may be said after them must be at most 4096 tokens here, not 4107"
+        "a prompt and what is said after it must be at most 4096 tokens here, not 4107"
     )
 
 
@@ -119,30 +124,64 @@ SUITE = """{"suite": "two", "model": "reckon/abacus", "bars": {}}
 """
 
 
-def test_what_guesses_gain(reckon: Type, tmp_path: Path) -> None:
+@pytest.mark.parametrize("temperature", ["0", "0.7"])
+def test_what_guesses_gain(temperature: str, reckon: Type, tmp_path: Path) -> None:
     (tmp_path / "two.jsonl").write_text(SUITE)
     options = ("--suite", str(tmp_path / "two.jsonl"), "--rounds", "2", "--limit", "1", "--json", str(tmp_path / "gain.json"))
-    result = reckon("bench", "drafts", "--device", "reference", *options)
+    result = reckon("bench", "drafts", "--device", "reference", "--temperature", temperature, *options)
     assert result.exit_code == 0, result.output
     gains = json.loads((tmp_path / "gain.json").read_text())["numbers"]["gains"]
-    assert [gain["what"] for gain in gains] == ["answers of 64 tokens or more", "the same once more", "lists to repeat"]
+    assert [gain["what"] for gain in gains] == ["answers of 64 tokens or more", "the same at once again", "lists to repeat"]
     assert [gain["answers"] for gain in gains] == [1, 1, 1]
     new, again, _ = gains
-    assert new["tokens"] == again["tokens"] >= 63
+    assert new["tokens"] >= 63
     # What was said before is guessed as a whole, with at most 15 tokens a step; a first answer repeats little of itself.
+    assert again["tokens"] <= new["tokens"]
     assert 2 < again["tokens_per_step"] <= 16
     assert 1 <= new["tokens_per_step"] < again["tokens_per_step"]
     assert all(len(gain["ratios"]) == 2 for gain in gains)
-    assert "the same once more" in result.stdout
+    assert "the same at once again" in result.stdout
+
+
+class Told:
+    """A bench whose steps take the seconds that it is told, whatever they compute."""
+
+    def __init__(self, answer: list[int]) -> None:
+        self.blocks, self.config, self.stop_tokens = 8, load({}), [0]
+        self._answer = iter([*answer, 0])
+
+    def step(self, scheduler: Scheduler) -> tuple[Plan, float]:
+        plan = scheduler.schedule()
+        (piece,) = plan.pieces
+        scheduler.advance(plan, [[Pick(next(self._answer))]] if piece.samples else [])
+        return plan, 100.0 if piece.start == 0 else 1.0
+
+
+def test_prompts_and_first_tokens_are_not_timed() -> None:
+    bench: Any = Told([5, 6, 7])
+    played = play(bench, [Question([1, 2, 3], seed=0)], 0.0, drafts=False)
+    # Two tokens after the first, and the one that ends the answer.
+    assert (played.answers, played.tokens, played.steps, played.seconds) == ([[5, 6, 7, 0]], 3, 3, 3.0)
+    bench = Told([5, 6, 7])
+    played = play(bench, [Question([1, 2, 3], seed=0, timed=False)], 0.0, drafts=False)
+    assert (played.answers, played.tokens, played.steps, played.seconds) == ([[5, 6, 7, 0]], 0, 0, 0.0)
+
+
+def test_an_answer_that_has_no_room() -> None:
+    bench: Any = Told([])
+    with pytest.raises(SetupError, match="the prompt has 512 tokens; it must have 1 to 511"):
+        play(bench, [Question([1] * 512, seed=0)], 0.0, drafts=False)
 
 
 def test_a_device_whose_answers_depend_on_guesses_is_found_out(
     reckon: Type, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     (tmp_path / "two.jsonl").write_text(SUITE)
-    short, one, other = [1], [1] * 64, [1] * 63 + [2]
-    played = iter([Played([one, short]), Played([one]), Played([other])])
-    monkeypatch.setattr(guessing, "play", lambda *args, **options: next(played))
+
+    def differs(*args: object, drafts: bool) -> Played:
+        return Played([[1] * 63 + [int(drafts)]] * 2, tokens=64, steps=64, seconds=1.0)
+
+    monkeypatch.setattr(guessing, "play", differs)
     result = reckon("bench", "drafts", "--device", "reference", "--suite", str(tmp_path / "two.jsonl"), "--limit", "1")
     assert "guesses changed an answer" in refusal(result)
 

@@ -34,6 +34,7 @@ SHAPES = (
     Shape("gqa-128-untied", 257, 192, 4, 2, 128, 322, tied=False, theta=1_000_000.0),
     Shape("gqa-80-untied", 131, 72, 2, 1, 80, 98, tied=False, layers=1),
     Shape("mqa-256-tied", 300, 64, 3, 1, 256, 66, tied=True, layers=1),
+    Shape("mha-32-wide", 200, 64, 2, 2, 32, 1306, tied=True, layers=1),
 )
 
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from reckon.devices.philox import philox, uniform
+from reckon.devices.philox import Draws, philox, uniform
 
 # From the authors' own list, Random123 kat_vectors, "philox4x32 10": counter, key, output.
 KNOWN = [
@@ -71,3 +71,22 @@ def test_uniformity(along: str) -> None:
     assert ((bins - count / 100) ** 2 / (count / 100)).sum() < 99 + 4 * (2 * 99) ** 0.5
     assert abs(np.corrcoef(numbers[:-1], numbers[1:])[0, 1]) < 4 / count**0.5
     assert len(np.unique(numbers)) == count
+
+
+@pytest.mark.parametrize("seed", [0, 7, 2**63 - 1])
+def test_draws_are_these_numbers_in_whatever_order_they_are_asked_for(seed: int) -> None:
+    rng, draws = np.random.default_rng(1), Draws(seed, 2)
+    ahead = [position for start in range(0, 400, 3) for position in range(start, start + 16)]
+    anywhere = rng.integers(0, 2**20, 100).tolist()
+    for position in (*ahead, *anywhere, 0, 2**32 - 1):
+        assert draws.at(position) == uniform(seed, 2, position)
+
+
+def test_guesses_do_not_make_draws_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = []
+    monkeypatch.setattr("reckon.devices.philox.uniform", lambda *args: calls.append(args) or uniform(*args))
+    draws = Draws(3, 0)
+    for start in range(2000):
+        for position in range(start, start + 16):
+            draws.at(position)
+    assert len(calls) <= 2000 / (Draws.SPAN - 2 * Draws.BEHIND) + 1

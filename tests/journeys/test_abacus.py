@@ -21,8 +21,8 @@ WEATHER: Any = {
 }
 RELIABLE = {
     "addition to 4 digits", "subtraction to 4 digits", "2 by 2 digit products", "division with remainder", "linear equations",
-    "comparing two numbers", "letters in a word", "word problems", "follow-ups", "JSON with steps", "JSON of an answer before",
-    "the right tool", "a tool's result", "no tool fits",
+    "comparing two numbers", "sorting up to 6 numbers", "letters in a word", "word problems", "follow-ups", "JSON",
+    "JSON with steps", "JSON of an answer before", "the right tool", "a tool's result", "no tool fits",
     "greetings, thanks", "who are you", "what can you do", "anything else", "mending a wrong draft",
 }  # fmt: skip
 LEAST_SHARE = 0.8

@@ -3,22 +3,25 @@
 import json
 import re
 from collections import Counter
-from itertools import pairwise
+from itertools import combinations, pairwise
 from random import Random
 
 import pytest
+from tokenizers import Tokenizer
 from training.corpus import page, voice
 from training.corpus.calculation import attempt, reason, result, worked
 from training.corpus.columns import add, compare, subtract
 from training.corpus.conversation import Talk
-from training.corpus.letters import joined, spelt
+from training.corpus.letters import ENDINGS, joined, spelt
 from training.corpus.methods import digit_sum, divide, multiply, times_digit
 from training.corpus.mixture import FAMILIES, conversation
 from training.corpus.ordering import compared, in_order
+from training.corpus.pieces import BEGINNINGS, INSIDE
 from training.corpus.slips import SLIPPED, plain, slip
-from training.corpus.split import Split, difference_key, place_key, split_of, sum_key, text_key, word_key
+from training.corpus.split import Split, difference_key, list_key, place_key, split_of, sum_key, text_key, word_key
 from training.corpus.tools import a_name
 from training.corpus.words import WORDS
+from training.recipe import SHIPPED
 
 SUM = re.compile(r"(?<![\d+×-])(\d+(?:[+×-]\d+)+)=(\d+)(?![\d\ue000-\ue009])")
 CLAIM = re.compile(r"So (\d+) ([+×/-]) (\d+) = (-?\d+)(?: remainder (\d+))?")
@@ -191,6 +194,34 @@ def test_every_pair_of_digits_is_compared_rightly(family: str, split: Split) -> 
             assert sign == ("=" if x == y else "<" if x < y else ">")
             signs[sign] += 1
     assert set(signs) == {"<", "=", ">"}
+
+
+def test_no_pair_of_a_list_to_be_sorted_is_held_out() -> None:
+    rng, lengths = Random(8), Counter[int]()
+    for _ in range(300):
+        question = FAMILIES["sorting"][0](rng, "train").messages[0]["content"]
+        numbers = [int(number) for number in NUMBER.findall(question)]
+        lengths[len(numbers)] += 1
+        assert all(split_of(list_key(pair)) == "train" for pair in combinations(numbers, 2))
+    assert set(lengths) == set(range(2, 8))
+
+
+def test_pieces_are_single_tokens_where_they_are_put() -> None:
+    tokenizer = Tokenizer.from_file(str(SHIPPED / "tokenizer.json"))
+    assert [piece for piece in BEGINNINGS if len(tokenizer.encode(f" {piece}").ids) != 1] == []
+    assert [piece for piece in INSIDE if len(tokenizer.encode(piece).ids) != 1] == []
+
+
+def test_a_held_out_word_stands_in_a_longer_one_only_as_a_piece() -> None:
+    rng, pieces = Random(9), {*BEGINNINGS, *INSIDE}
+    held_out = {word for word in WORDS if split_of(word_key(word)) == "held-out"} - pieces
+
+    def with_an_ending(word: str, fronts: set[str]) -> bool:
+        return any(word.removesuffix(ending) in fronts for ending in ENDINGS if word.endswith(ending))
+
+    joins = [joined(rng) for _ in range(3000)]
+    assert [word for word in joins if with_an_ending(word, held_out) and not with_an_ending(word, pieces)] == []
+    assert sum(with_an_ending(word, pieces) for word in joins) > 300
 
 
 def test_words_are_joined_so_that_every_piece_is_spelt_somewhere() -> None:

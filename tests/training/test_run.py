@@ -3,10 +3,15 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from random import Random
+from typing import Any
 
 import pytest
 import torch
+from training.corpus.mixture import FAMILIES, FINISHING, one_family
+from training.corpus.ordering import sorting
 from training.export import export
+from training.make import make
 from training.model import new_model
 from training.recipe import Recipe
 from training.train import make_optimizers, train
@@ -31,6 +36,7 @@ def tokens(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def build_dir(tokens: Path, target: Path) -> Path:
+    target.mkdir(exist_ok=True)
     for file in tokens.iterdir():
         (target / file.name).write_bytes(file.read_bytes())
     return target
@@ -65,6 +71,36 @@ def test_a_stopped_run_goes_on_as_if_nothing_had_happened(
     record = json.loads((parts / "training_run.json").read_text())
     assert record["recipe"]["seed"] == TINY.seed
     assert record["tokens_seen"] == straight.tokens_seen
+
+
+def test_both_stages_in_one_command(tokens: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    build, finish = build_dir(tokens, tmp_path / "build"), replace(TINY, seed=9, steps=3, finishing=True)
+    stages: list[tuple[Recipe, int]] = []
+
+    def noted(recipe: Recipe, *more: Any) -> checkpoint.Progress:
+        progress = train(recipe, *more)
+        stages.append((recipe, progress.tokens_seen))
+        return progress
+
+    monkeypatch.setattr("training.make.train", noted)
+    monkeypatch.setattr("training.make.tokenizer.write", lambda *_: None)
+    monkeypatch.setattr("training.make.evaluate", lambda *_: {})
+    monkeypatch.setattr("training.make.card.write", lambda *_: None)
+    make(TINY, finish, build, tmp_path / "shipped", "cpu")
+    assert [recipe for recipe, _ in stages] == [TINY, finish]
+    assert stages[1][1] > stages[0][1]
+    assert (tmp_path / "shipped" / "model.safetensors").exists()
+    make(TINY, finish, build, tmp_path / "shipped", "cpu")
+    assert [recipe for recipe, _ in stages] == [TINY, finish, finish]
+
+
+def test_the_last_stage_has_a_mixture_of_its_own() -> None:
+    def share(finishing: bool) -> float:
+        rng = Random(1)
+        return sum(one_family(rng, finishing) is sorting for _ in range(500)) / 500
+
+    assert set(FINISHING) < set(FAMILIES)
+    assert share(True) > 0.12 > share(False)
 
 
 def test_export_is_what_transformers_loads(tokens: Path, tmp_path: Path) -> None:

@@ -5,7 +5,8 @@ from random import Random
 from training.corpus.calculation import final
 from training.corpus.conversation import Talk, exchange
 from training.corpus.phrasing import decorate
-from training.corpus.split import Split, draw, word_key
+from training.corpus.pieces import BEGINNINGS, INSIDE
+from training.corpus.split import Split, draw, split_of, word_key
 from training.corpus.words import WORDS
 
 QUESTIONS = (
@@ -23,13 +24,15 @@ ONSETS = "b c d f g h j k l m n p r s t v w z ch sh th st tr pr br cl gr pl sp s
 VOWELS = "a e i o u a e i o u ee oo ea ou ai y io".split()  # noqa: SIM905
 CODAS = " n r s t l d m ck ng st nt ll ss ry x mp ble".split(" ")  # noqa: SIM905
 ENDINGS = "s ed er ing ly ness ful less able ment y es".split()  # noqa: SIM905
-REAL, JOINED = 0.45, 0.3
+REAL, JOINED = 0.3, 0.55
 
 
 def letters(rng: Random, split: Split) -> Talk:
     """A letter of a word, or all of them. Held-out words are real ones."""
     word = draw(rng, split, any_word if split == "train" else real_word, word_key)
     quoted = rng.choice(("{}", '"{}"', '"{}"', "'{}'")).format(word)
+    if split == "train" and word.startswith(BEGINNINGS) and rng.random() < 0.5:
+        quoted = word
     if rng.random() < 0.2:
         return exchange(decorate(rng, rng.choice(ALL).replace("{w}", quoted)), spelt(word, None))
     letter = rng.choice(word) if rng.random() < 0.85 else rng.choice("abcdefghijklmnopqrstuvwxyz")
@@ -51,14 +54,26 @@ def any_word(rng: Random) -> str:
 
 
 def joined(rng: Random) -> str:
-    """A word with an ending, or the front of one and the back of another.
+    """A word with an ending, the front of one and the back of another, or either with a piece that few words hold.
 
-    Some words are one token. How such a token is spelt can only be learnt where it stands in other words.
+    Some words are one token. How such a token is spelt can only be learnt where it stands in other words. Of the words that
+    are held out only parts are taken, and those that are such a piece.
     """
-    front, back = real_word(rng), real_word(rng)
-    if rng.random() < 0.5:
-        return front + rng.choice(ENDINGS)
-    return front[: rng.randrange(2, len(front) + 1)] + back[rng.randrange(len(back)) :] if len(front) > 1 else front + back
+    front, back, ending, kind = real_word(rng), real_word(rng), rng.choice(ENDINGS), rng.random()
+    if kind < 0.25 and split_of(word_key(front)) == "train":
+        return front + ending
+    if kind < 0.5:
+        return rng.choice(BEGINNINGS) + rng.choice((ending, back[(len(back) + 1) // 2 :]))
+    if kind < 0.6:
+        return rng.choice(INSIDE) + ending
+    if kind < 0.75:
+        return part(rng, front) + rng.choice(INSIDE)
+    return part(rng, front) + back[rng.randrange(1, len(back)) :]
+
+
+def part(rng: Random, word: str) -> str:
+    """The front of a word, not all of it."""
+    return word[: rng.randrange(1, len(word))]
 
 
 def real_word(rng: Random) -> str:

@@ -53,22 +53,27 @@ FAMILIES: dict[str, tuple[Family, float]] = {
     "off_topic": (offtopic.off_topic, 8),
     "follow_up": (offtopic.follow_up, 2),
 }
+FINISHING = {
+    "comparison": 36, "sorting": 120, "letters": 60, "json_answer": 220, "json_table": 16, "tool_call": 40, "no_tool_fits": 6,
+    "repetition": 40,
+}  # fmt: skip
+"""Weights of the last stage of training, where they are others: of what was still wrong before it."""
 SEVERAL_EXCHANGES = 0.1
 MOST_EXCHANGES = 3
 SYSTEM_TURN = 0.15
 
 
-def conversation(rng: Random, split: Split) -> Talk:
+def conversation(rng: Random, split: Split, *, finishing: bool = False) -> Talk:
     """One talk of the mixture. Every user's turn that abacus answers is of the given split."""
     count = rng.randrange(2, MOST_EXCHANGES + 1) if rng.random() < SEVERAL_EXCHANGES else 1
-    talks = [one_family(rng)(rng, split) for _ in range(count)]
+    talks = [one_family(rng, finishing)(rng, split) for _ in range(count)]
     # Tools are offered for a whole conversation, so a talk that has some stands alone.
     offering = next((talk for talk in talks if talk.tools), None)
     talk = offering or Talk([message for talk in talks for message in talk.messages])
     return with_system(rng, talk) if rng.random() < SYSTEM_TURN else talk
 
 
-def one_family(rng: Random) -> Family:
+def one_family(rng: Random, finishing: bool) -> Family:
     """A family by its weight."""
-    families = [family for family, _ in FAMILIES.values()]
-    return rng.choices(families, [weight for _, weight in FAMILIES.values()])[0]
+    weights = [FINISHING.get(name, weight) if finishing else weight for name, (_, weight) in FAMILIES.items()]
+    return rng.choices([family for family, _ in FAMILIES.values()], weights)[0]

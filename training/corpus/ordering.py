@@ -1,5 +1,6 @@
-"""Which of two numbers is larger, and lists of up to six numbers put in order."""
+"""Which of two numbers is larger, and lists of numbers put in order."""
 
+from itertools import combinations
 from random import Random
 
 from training.corpus.calculation import final
@@ -7,7 +8,7 @@ from training.corpus.columns import compare, lined_up
 from training.corpus.conversation import Talk, exchange
 from training.corpus.operands import number
 from training.corpus.phrasing import dress
-from training.corpus.split import Split, draw, list_key
+from training.corpus.split import Split, draw, list_key, split_of
 
 LARGER = (
     "Which is larger, {a} or {b}?", "Which is bigger, {a} or {b}?", "What is more, {a} or {b}?",
@@ -74,8 +75,8 @@ def compared(a: int, b: int, larger: bool) -> str:
 
 
 def sorting(rng: Random, split: Split) -> Talk:
-    """Two to six numbers below 1000: all of them in order, or the one at an end."""
-    numbers = draw(rng, split, several, list_key)
+    """Two to six numbers below 1000, or seven in training: all of them in order, or the one at an end."""
+    numbers = draw(rng, split, several if split == "held-out" else without_held_out_pairs, list_key)
     kind = rng.random()
     down = kind > 0.65
     forms = ASCENDING if kind < 0.5 else LEAST if kind < 0.65 else MOST if kind < 0.8 else DESCENDING
@@ -89,8 +90,25 @@ def sorting(rng: Random, split: Split) -> Talk:
 
 def several(rng: Random) -> tuple[int, ...]:
     """The numbers. Half the lists stay below 100; the same number rarely comes twice."""
-    lengths = (1, 2, 2, 2) if rng.random() < 0.5 else (1, 2, 2, 3, 3)
+    lengths = digits(rng)
     return tuple(number(rng, rng.choice(lengths)) for _ in range(rng.choice((2, 3, 3, 4, 4, 5, 5, 6, 6))))
+
+
+def digits(rng: Random) -> tuple[int, ...]:
+    """How many digits the numbers of a list may have."""
+    return (1, 2, 2, 2) if rng.random() < 0.5 else (1, 2, 2, 3, 3)
+
+
+def without_held_out_pairs(rng: Random) -> tuple[int, ...]:
+    """Numbers no two of which are a held-out pair: the walks along a list compare most of its pairs.
+
+    Up to one more than is ever asked: a list of six is then not the longest that was practised.
+    """
+    lengths, count = digits(rng), rng.choice((2, 3, 4, 4, 5, 5, 6, 6, 6, 7))
+    while True:
+        numbers = tuple(number(rng, rng.choice(lengths)) for _ in range(count))
+        if all(split_of(list_key(pair)) == "train" for pair in combinations(numbers, 2)):
+            return numbers
 
 
 def in_order(numbers: tuple[int, ...], down: bool, whole: bool) -> str:

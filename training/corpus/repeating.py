@@ -10,6 +10,7 @@ from training.corpus.conversation import Talk, exchange
 from training.corpus.letters import any_word
 from training.corpus.operands import number
 from training.corpus.phrasing import NAMES
+from training.corpus.pieces import BEGINNINGS, INSIDE
 from training.corpus.split import Split, draw, text_key
 from training.corpus.toolbox import CITIES
 
@@ -33,8 +34,9 @@ def things(rng: Random) -> str:
 
 
 def word(rng: Random) -> str:
-    """A word or what sounds like one."""
-    return any_word(rng)
+    """A word, what sounds like one, or a piece that seldom stands alone."""
+    kind = rng.random()
+    return rng.choice(BEGINNINGS) if kind < 0.2 else rng.choice(INSIDE) if kind < 0.3 else any_word(rng)
 
 
 def digits(rng: Random) -> str:

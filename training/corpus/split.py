@@ -72,7 +72,7 @@ def list_key(numbers: Sequence[int]) -> str:
 
 
 def word_key(word: str) -> str:
-    """The key of a word whose letters are counted: held-out words are never spelt in training."""
+    """The key of a word whose letters are counted. What stands in longer words is said in ``pieces.py``."""
     return f"word:{word}"
 
 

@@ -75,7 +75,7 @@ class Measured:
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """A loaded device. ``weight_bytes`` are read in every step; ``load_seconds`` is how long it took to come."""
+    """A loaded device and what came with its model. ``weight_bytes`` are read in every step; loading took ``load_seconds``."""
 
     runner: Runner
     device: Any
@@ -169,12 +169,15 @@ def measure(
 
 @contextmanager
 def loaded(config: Config, model: str, longest: int, batch: int) -> Iterator[Bench]:
-    """A device with a model, and room for ``batch`` answers of ``longest`` tokens if there is any."""
+    """A device with a model, and room for ``batch`` answers of ``longest`` tokens if the memory for KV has it.
+
+    Raises SetupError when the model cannot be loaded, BadSetting when ``longest`` is more than its context.
+    """
     directory = resolve(model).directory
     arch, weights = read_arch(directory), Weights.open(directory)
     stop_tokens = list(read_generation(directory).eos_token_ids)
     if longest > arch.context:
-        raise BadSetting(f"contexts and what may be said after them must be at most {arch.context} tokens here, not {longest}")
+        raise BadSetting(f"a prompt and what is said after it must be at most {arch.context} tokens here, not {longest}")
     device = select(config.device, config.threads, config.home / "compiled")
     with closing(Runner(device)) as runner:
         begin = time.perf_counter()

@@ -42,7 +42,7 @@ def _sizes_or_none(context: click.Context, parameter: click.Parameter, value: st
 
 @click.group()
 def bench() -> None:
-    """Measure: the engine alone, a server under load, the peers beside us."""
+    """Measure: the engine and its guesses, the API, a server under load, the peers beside us."""
 
 
 @bench.command("engine")

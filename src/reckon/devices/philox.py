@@ -1,7 +1,7 @@
 """Random numbers without a state: the number of (seed, choice, position) is a function, the same in any batch and process.
 
-Whoever builds a Batch calls ``uniform``. Philox4x32-10: Salmon, Moraes, Dror, Shaw, "Parallel random numbers: as easy as
-1, 2, 3", SC 2011, section 4.3 and table 2.
+Whoever builds a Batch takes them from ``Draws``. Philox4x32-10: Salmon, Moraes, Dror, Shaw, "Parallel random numbers: as
+easy as 1, 2, 3", SC 2011, section 4.3 and table 2.
 """
 
 import numpy as np
@@ -39,3 +39,24 @@ def uniform(seeds: ArrayLike, choices: ArrayLike, positions: ArrayLike) -> NDArr
     high, low, _, _ = philox((position, choice, zero, zero), (seed & _LOW, seed >> _HALF))
     bits = (high >> np.uint64(5)) << np.uint64(26) | low >> np.uint64(6)  # 27 bits of one word, 26 of the next
     return bits * 2.0**-53
+
+
+class Draws:
+    """The numbers of one choice, SPAN positions at a time: with numpy, those cost what a single one costs."""
+
+    SPAN = 64
+    BEHIND = 16
+    """Positions before the one that is asked for: guesses look ahead, and then those before them are asked for again."""
+
+    def __init__(self, seed: int, choice: int) -> None:
+        self._seed, self._choice = seed, choice
+        self._first = 0
+        self._numbers: list[float] = []
+
+    def at(self, position: int) -> float:
+        """In [0, 1)."""
+        if not self._first <= position < self._first + len(self._numbers):
+            self._first = max(0, position - self.BEHIND)
+            positions = np.arange(self._first, self._first + self.SPAN, dtype=np.uint64)
+            self._numbers = uniform(self._seed, self._choice, positions).tolist()
+        return self._numbers[position - self._first]

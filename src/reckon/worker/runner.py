@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from reckon.devices.base import Device, Progress
 from reckon.devices.batch import BLOCK_SIZE, Batch, Sampled, SamplingRows
-from reckon.devices.philox import uniform
 from reckon.errors import UnsupportedModel
 from reckon.models.arch import Arch
 from reckon.models.weights import Weights
@@ -97,7 +96,7 @@ class SampledRow:
 
     @property
     def position(self) -> int:
-        """Where the new token will stand: its random number is keyed by that."""
+        """Where the new token will stand: its random number is a function of that."""
         return len(self.sequence.tokens) + len(self.guessed)
 
     @property
@@ -174,9 +173,6 @@ def _sampling_rows(rows: Items[SampledRow], masks: Masks) -> SamplingRows:
     past = [row.history for row in rows]
     histories = [history for history in past if history is not None]
     lengths = [0 if history is None else len(history.tokens) for history in past]
-    seeds = np.array([sampling.seed for sampling in samplings], np.uint64)
-    choices = np.array([sequence.choice for sequence in sequences], np.uint64)
-    positions = np.array([row.position for row in rows], np.uint64)
     return SamplingRows(
         temperature=np.array([sampling.temperature for sampling in samplings], np.float32),
         top_k=np.array([sampling.top_k for sampling in samplings], np.int32),
@@ -185,7 +181,7 @@ def _sampling_rows(rows: Items[SampledRow], masks: Masks) -> SamplingRows:
         presence=np.array([sampling.presence_penalty for sampling in samplings], np.float32),
         frequency=np.array([sampling.frequency_penalty for sampling in samplings], np.float32),
         repetition=np.array([sampling.repetition_penalty for sampling in samplings], np.float32),
-        uniform=uniform(seeds, choices, positions),
+        uniform=np.array([row.sequence.draws.at(row.position) for row in rows], np.float64),
         penalty_offsets=np.cumsum([0, *lengths], dtype=np.int32),
         penalty_tokens=np.concatenate([*(history.tokens for history in histories), np.zeros(0, np.int32)]),
         penalty_counts=np.concatenate([*(history.counts for history in histories), np.zeros(0, np.int32)]),

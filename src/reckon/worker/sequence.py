@@ -9,6 +9,7 @@ from typing import Protocol, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from reckon.devices.philox import Draws
 from reckon.job import Grammar, Sampling, Usage
 from reckon.link import Failed, Score, Submit
 from reckon.worker.blocks import Chain
@@ -93,7 +94,7 @@ class Sequence:
     prompt_length: int
     tokens: list[int]
     sampling: Sampling
-    choice: int
+    draws: Draws
     max_tokens: int
     stop_tokens: frozenset[int]
     chain: Chain
@@ -127,7 +128,7 @@ class Sequence:
             prompt_length=len(submit.prompt),
             tokens=submit.prompt + submit.generated,
             sampling=sampling,
-            choice=submit.choice,
+            draws=Draws(sampling.seed, submit.choice),
             max_tokens=submit.max_tokens,
             stop_tokens=frozenset(submit.stop_tokens),
             chain=Chain(submit.salt),

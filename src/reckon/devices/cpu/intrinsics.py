@@ -11,7 +11,7 @@ from reckon.devices.batch import BLOCK_SIZE
 
 PANEL = BLOCK_SIZE
 """Columns of a panel: an array [k / 2, PANEL, 2] of bf16, pairs of k beside each other as vdpbf16ps takes them."""
-LANES = PANEL // 4
+SUM_LANES = PANEL // 4
 """Sums over a panel's width are kept in so many lanes, which are added only at the end."""
 I16, I32, I64, F32 = ir.IntType(16), ir.IntType(32), ir.IntType(64), ir.FloatType()
 PTR = ir.PointerType()
@@ -26,14 +26,14 @@ def array_address(context: Any, builder: ir.IRBuilder, kind: types.Array, array:
 
 def _quarters(context: Any, builder: ir.IRBuilder, kind: types.Array, scores: ir.Value) -> list[ir.Value]:
     """PANEL float32 as four vectors."""
-    vector = ir.VectorType(F32, LANES)
-    places = [array_address(context, builder, kind, scores, ir.Constant(I64, part * LANES)) for part in range(4)]
+    vector = ir.VectorType(F32, SUM_LANES)
+    places = [array_address(context, builder, kind, scores, ir.Constant(I64, part * SUM_LANES)) for part in range(4)]
     return [builder.load(place, align=4, typ=vector) for place in places]
 
 
 @intrinsic
 def largest(typing_context, scores):
-    """The largest of PANEL float32, none of them a NaN.
+    """The largest of PANEL float32. A NaN may be passed over.
 
     Here and in ``add_up``: numba's loops over so few numbers become chains of single ones, each of which waits for the last.
     """
@@ -44,15 +44,15 @@ def largest(typing_context, scores):
         for other in others:
             first = b.select(b.fcmp_ordered(">", other, first), other, first)
         kind = ir.FunctionType(F32, [first.type])
-        reduce = cgutils.get_or_insert_function(b.module, kind, f"llvm.vector.reduce.fmax.v{LANES}f32")
-        return b.call(reduce, [first], fastmath=("nnan",))
+        reduce = cgutils.get_or_insert_function(b.module, kind, f"llvm.vector.reduce.fmax.v{SUM_LANES}f32")
+        return b.call(reduce, [first])
 
     return types.float32(scores), generate
 
 
 @intrinsic
 def add_up(typing_context, totals, scores):
-    """totals [LANES] += PANEL float32, every LANES of them together. The order is the same for every instruction set."""
+    """totals [SUM_LANES] += PANEL float32, four to a lane. The order is the same for every instruction set."""
 
     def generate(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> ir.Value:
         b = builder

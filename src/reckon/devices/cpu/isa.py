@@ -4,7 +4,8 @@ A kernel takes ``isa`` as its first argument and hands it on; only tile.py and `
 Choosing another set in the same process is choosing another argument, which is how tests run them all on one machine.
 
 ``strip``: sets with few registers walk a panel several times, for a part of its columns each. They do so strip by strip of so
-many pairs of k; 16 are 4 KB and stay in a first-level cache. 0: all columns are walked at once, and the panel is one strip.
+many pairs of k; 32 are 8 KB and stay in a first-level cache beside the next ones. 0: all columns are walked at once, and the
+panel is one strip.
 """
 
 from typing import NamedTuple
@@ -18,29 +19,25 @@ from reckon.errors import BadSetting
 class Avx512Bf16(NamedTuple):
     """vdpbf16ps: a product of bf16 pairs, accumulated in float32."""
 
-    lanes: int = 16
     strip: int = 0
 
 
 class Avx512(NamedTuple):
     """bf16 widened to float32, then fused multiply-add on 16 lanes."""
 
-    lanes: int = 16
     strip: int = 0
 
 
 class Avx2(NamedTuple):
     """The same on 8 lanes."""
 
-    lanes: int = 8
-    strip: int = 16
+    strip: int = 32
 
 
 class Generic(NamedTuple):
     """The same on 4 lanes, lowered by LLVM to what the CPU has (NEON, SSE): one operation or two for a multiply-add."""
 
-    lanes: int = 4
-    strip: int = 16
+    strip: int = 32
 
 
 Isa = Avx512Bf16 | Avx512 | Avx2 | Generic

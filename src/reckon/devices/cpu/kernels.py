@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reckon.devices.cpu.compile import kernel
-from reckon.devices.cpu.intrinsics import LANES, PANEL, add_up, bits_float, float_bits, largest
+from reckon.devices.cpu.intrinsics import PANEL, SUM_LANES, add_up, bits_float, float_bits, largest
 from reckon.devices.cpu.isa import Isa
 from reckon.devices.cpu.tile import operand, tile
 
@@ -61,25 +61,25 @@ def exp2(x: np.float32) -> np.float32:
 def multiply_near(isa: Isa, w, w_at, x, x_at, x_stride, out, out_at, out_stride, pairs, rows, ahead):
     """out[rows, PANEL] += x[rows, 2 * pairs] . panel, all of k at once: for as much of a panel as a cache holds.
 
-    Six rows at a time while that leaves no ragged end of one or two: more rows per load of the weights. Meanwhile memory is
-    asked for the ``pairs`` that lie ``ahead``; 0 asks for nothing new. About every group of rows asks for its share, so that
+    Six rows at a time: each load of the weights serves them all, and their sums fill the registers. Meanwhile memory is asked
+    for the ``pairs`` that lie ``ahead``; 0 asks for nothing new. About every group of rows asks for its share, so that
     memory has something to do throughout.
     """
     halvings = 0 if rows <= 6 else 1 if rows <= 18 else 2 if rows <= 42 else 3
-    row = 0
+    row, end = 0, ahead + pairs
     while row < rows:
         left = rows - row
         xa = x_at + row * x_stride
         oa = out_at + row * out_stride
-        if left >= 9 or left == 6:
+        if left >= 6:
             tile(isa, 6, w, w_at, x, xa, x_stride, out, oa, out_stride, pairs, ahead, halvings)
             row += 6
-        elif left >= 7 or left == 4:
-            tile(isa, 4, w, w_at, x, xa, x_stride, out, oa, out_stride, pairs, ahead, halvings)
-            row += 4
         elif left == 5:
             tile(isa, 5, w, w_at, x, xa, x_stride, out, oa, out_stride, pairs, ahead, halvings)
             row += 5
+        elif left == 4:
+            tile(isa, 4, w, w_at, x, xa, x_stride, out, oa, out_stride, pairs, ahead, halvings)
+            row += 4
         elif left == 3:
             tile(isa, 3, w, w_at, x, xa, x_stride, out, oa, out_stride, pairs, ahead, halvings)
             row += 3
@@ -91,6 +91,7 @@ def multiply_near(isa: Isa, w, w_at, x, x_at, x_stride, out, out_at, out_stride,
             row += 1
         if ahead != 0:
             ahead += pairs >> halvings
+            ahead = ahead if ahead < end else 0
 
 
 @kernel()
@@ -142,19 +143,19 @@ def gate(isa: Isa, gates: NDArray[np.float32], ups: NDArray[np.float32], out: Op
         out[i] = operand(isa, g / (np.float32(1) + exp2(min(-g * LOG2_E, np.float32(126.0)))) * ups[i])
 
 
-@kernel(fastmath={"contract"})
+@kernel()
 def weigh(isa: Isa, scores, visible, scale, best, total, out, weights):
     """One row meets one block: scores [PANEL] become weights [PANEL] bf16 relative to the row's running maximum.
 
-    When the maximum grows, ``out`` [D] and the running ``total`` [LANES] are scaled down to it first (Milakov and Gimelshein
-    2018). ``visible`` tokens of the block stand before the row or at it. Returns the new maximum.
+    When the maximum grows, ``out`` [D] and the running ``total`` [SUM_LANES] are scaled down to it first (Milakov and
+    Gimelshein 2018). ``visible`` tokens of the block stand before the row or at it. Returns the new maximum.
     """
     for i in range(visible, PANEL):
         scores[i] = NEVER
     top = max(best, largest(scores) * scale)
     if top > best:
         shrink = exp2(best - top)
-        for i in range(LANES):
+        for i in range(SUM_LANES):
             total[i] *= shrink
         for i in range(out.size):
             out[i] *= shrink
@@ -172,7 +173,7 @@ class Attention(NamedTuple):
     weights: Operands  # [items, PANEL] bf16
     sums: NDArray[np.float32]  # [items, D'], D' = head_dim rounded up to PANEL
     best: NDArray[np.float32]  # [items]: running maximum of the scores
-    total: NDArray[np.float32]  # [items, LANES]: running sums of the weights
+    total: NDArray[np.float32]  # [items, SUM_LANES]: running sums of the weights
 
 
 @kernel()
@@ -220,9 +221,9 @@ def attend(isa, queries, query_at, kv, layer, head, table, position, rows, heads
 
 @kernel()
 def _average(isa: Isa, sums: NDArray[np.float32], total: NDArray[np.float32], out: Operands) -> None:
-    """What a row has seen, over the sum of its weights: sums [D'], total [LANES] -> out [D]."""
+    """What a row has seen, over the sum of its weights: sums [D'], total [SUM_LANES] -> out [D]."""
     weight = np.float32(0)
-    for lane in range(LANES):
+    for lane in range(SUM_LANES):
         weight += total[lane]
     share = np.float32(1) / weight
     for i in range(out.size):

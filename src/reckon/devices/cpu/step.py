@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reckon.devices.cpu.compile import kernel
-from reckon.devices.cpu.intrinsics import LANES, PANEL
+from reckon.devices.cpu.intrinsics import PANEL, SUM_LANES
 from reckon.devices.cpu.isa import Isa, operand_dtype
 from reckon.devices.cpu.kernels import Attention, Operands, attend, from_bf16, gate, multiply, rms_norm, rotate, to_bf16
 from reckon.devices.cpu.layout import KV, Packed, Shape, padded
@@ -82,7 +82,7 @@ def make_work(isa: Isa, shape: Shape, rows: int, sampled: int, threads: int) -> 
         weights=np.zeros((threads, items, PANEL), operands),
         sums=np.zeros((threads, items, width), np.float32),
         best=np.zeros((threads, items), np.float32),
-        total=np.zeros((threads, items, LANES), np.float32),
+        total=np.zeros((threads, items, SUM_LANES), np.float32),
     )
 
 

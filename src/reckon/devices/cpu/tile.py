@@ -1,4 +1,4 @@
-"""The matrix tile: where the time goes and where the bits are decided. Written as LLVM IR, called from kernels.py.
+"""The matrix tile: where the time goes and where the bits are decided. Written as LLVM IR, called from kernels.py and step.py.
 
 Every output element is one float32 accumulator that takes its products in the order of k, whatever the number of rows. That
 makes a row independent of its batch by construction.
@@ -231,7 +231,8 @@ def _ask(builder: ir.IRBuilder, address: ir.Value, width: int) -> None:
     """Ask memory for ``width`` pairs of weights, to be read soon.
 
     Asked for one by one between the products: of many at a time the processor drops most. Whoever reads a panel in several
-    walks skips through memory, which it does not foresee either.
+    walks skips through memory, which it does not foresee either. A line may be asked for several times; that costs the
+    instruction alone.
     """
     b = builder
     signature = ir.FunctionType(ir.VoidType(), [PTR, I32, I32, I32])
