@@ -35,6 +35,11 @@ def save(path: Path, recipe: Recipe, progress: Progress, model: Qwen2ForCausalLM
     fresh.replace(path)
 
 
+def recipe_of(path: Path) -> Recipe:
+    """The recipe that a checkpoint was trained by."""
+    return Recipe(**torch.load(path, map_location="cpu", weights_only=True)["recipe"])
+
+
 def begin_from(path: Path, model: Qwen2ForCausalLM) -> Progress:
     """The weights of another run as a beginning: a second stage, whose steps are counted anew and whose tokens are not."""
     state = torch.load(path, map_location="cpu", weights_only=True)

@@ -11,7 +11,7 @@ from tokenizers import Tokenizer
 
 from training import checkpoint
 from training.model import new_model
-from training.recipe import BUILD, FINISH, SHIPPED, Recipe, generation_config, model_config
+from training.recipe import BUILD, SHIPPED, Recipe, generation_config, model_config
 from training.tokenizer import special_ids
 
 MOST_BYTES = 16_000_000
@@ -53,7 +53,7 @@ def write_json(path: Path, value: dict[str, object]) -> None:
 @click.option("--target", type=click.Path(path_type=Path), default=SHIPPED, help="The folder that ships.")
 def main(build_dir: Path, target: Path) -> None:
     """Write the checkpoint as a Hugging Face folder."""
-    click.echo(f"{export(FINISH, build_dir, target):,} bytes")
+    click.echo(f"{export(checkpoint.recipe_of(build_dir / 'checkpoint.pt'), build_dir, target):,} bytes")
 
 
 if __name__ == "__main__":

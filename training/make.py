@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 import torch
 
-from training import card, tokenizer
+from training import card, checkpoint, tokenizer
 from training.evaluate import evaluate
 from training.export import export
 from training.model import can_compile
@@ -20,6 +20,8 @@ def make(school: Recipe, finish: Recipe, build_dir: Path, target: Path, device: 
     tokenizer.write(school, build_dir)
     click.echo("training")
     schooled = build_dir / "school.pt"
+    if schooled.exists() and checkpoint.recipe_of(schooled) != school:
+        raise ValueError(f"{schooled} is of another recipe: remove it and checkpoint.pt, or name another folder")
     if not schooled.exists():
         train(school, build_dir, device, can_compile(device))
         (build_dir / "checkpoint.pt").replace(schooled)

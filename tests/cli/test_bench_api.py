@@ -37,7 +37,7 @@ def test_requests(served: Served) -> None:
 def test_streams(served: Served) -> None:
     row = asyncio.run(Bench(served, SMALL).streams(5))
     assert (row.streams, row.complete) == (5, 5)
-    assert row.user_per_token + row.system_per_token > 0 and row.tokens_per_second > 0
+    assert row.tokens_per_second > 0
     assert row.memory_mb > 0 and len(row.blocked) == 3
 
 

@@ -92,6 +92,8 @@ def test_both_stages_in_one_command(tokens: Path, tmp_path: Path, monkeypatch: p
     assert (tmp_path / "shipped" / "model.safetensors").exists()
     make(TINY, finish, build, tmp_path / "shipped", "cpu")
     assert [recipe for recipe, _ in stages] == [TINY, finish, finish]
+    with pytest.raises(ValueError, match=r"school\.pt is of another recipe"):
+        make(replace(TINY, steps=7), finish, build, tmp_path / "shipped", "cpu")
 
 
 def test_the_last_stage_has_a_mixture_of_its_own() -> None:
