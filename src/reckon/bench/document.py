@@ -117,17 +117,9 @@ def _api(numbers: Numbers) -> tuple[str, list[str]]:
 
 
 def _drafts(numbers: Numbers) -> tuple[str, list[str]]:
-    rows = [
-        (
-            row["what"], row["answers"], f"{row['tokens']:,}", f"{row['ms_without']:.3f}", f"{row['ms_with']:.3f}",
-            f"{row['tokens_per_step']:.2f}",
-            f"{median(row['ratios']):.2f} ({min(row['ratios']):.2f}, {max(row['ratios']):.2f})",
-        )
-        for row in numbers["gains"]
-    ]  # fmt: skip
     title = f"What guesses gain: {numbers['model']} on {numbers['path']}, one answer at a time, {numbers['rounds']} rounds"
-    columns = ("what", "answers", "tokens", "ms/token without", "with", "tokens/step", "times faster (least, most)")
-    return f"{title}, temperature {numbers['temperature']:g}", [_table(columns, rows)]
+    table = _table(GAIN_COLUMNS, [gain_cells(row) for row in numbers["gains"]])
+    return f"{title}, temperature {numbers['temperature']:g}", [table]
 
 
 def _serve(numbers: Sequence[Numbers]) -> tuple[str, list[str]]:
@@ -143,6 +135,18 @@ BODIES: dict[str, Callable[[Any], tuple[str, list[str]]]] = {
 def where(phases: Mapping[str, float]) -> str:
     """Where a step's time goes, without its small phases."""
     return ", ".join(f"{name} {share:.0%}" for name, share in phases.items() if share >= SHOWN)
+
+
+GAIN_COLUMNS = ("what", "answers", "tokens", "ms/token without", "with", "tokens/step", "times faster (least, most)")
+
+
+def gain_cells(row: Numbers) -> tuple[str, ...]:
+    """A line of what guesses gain, on the page as on the screen."""
+    ratios = row["ratios"]
+    return (
+        row["what"], str(row["answers"]), f"{row['tokens']:,}", f"{row['ms_without']:.3f}", f"{row['ms_with']:.3f}",
+        f"{row['tokens_per_step']:.2f}", f"{median(ratios):.2f} ({min(ratios):.2f}, {max(ratios):.2f})",
+    )  # fmt: skip
 
 
 def _table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:

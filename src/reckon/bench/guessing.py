@@ -7,7 +7,7 @@ steps after an answer's first token. Both ways have to say the same, token for t
 
 import statistics
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from random import Random
 
@@ -16,6 +16,7 @@ from rich.progress import Progress
 from rich.table import Table
 
 from reckon.bench import record
+from reckon.bench.document import GAIN_COLUMNS, gain_cells
 from reckon.bench.engine import SALT, Bench, loaded
 from reckon.catalog.source import resolve
 from reckon.config import Config
@@ -167,9 +168,7 @@ def _questions(directory: Path, suite: Suite, lists: int) -> tuple[list[Question
 
 
 def _show(measured: Measured) -> None:
-    table = Table("what", "answers", "tokens", "ms/token without", "with", "tokens/step", "times faster (least, most)")
+    table = Table(*GAIN_COLUMNS)
     for gain in measured.gains:
-        ratios = f"{statistics.median(gain.ratios):.2f} ({min(gain.ratios):.2f}, {max(gain.ratios):.2f})"
-        times = f"{gain.ms_without:.3f}", f"{gain.ms_with:.3f}", f"{gain.tokens_per_step:.2f}"
-        table.add_row(gain.what, str(gain.answers), f"{gain.tokens:,}", *times, ratios)
+        table.add_row(*gain_cells(asdict(gain)))
     screen(120).print(table)
