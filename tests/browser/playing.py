@@ -1,12 +1,16 @@
 """The Playground as a reader has it: types, presses, and reads what is there. Knows the page, not its scripts."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from journeys.server import MODEL
 
 WAIT_MS = 30_000
 """For whatever is expected: the machines of tests are slow and busy."""
+SLOW = 30_000
+"""Bytes a second: about 90 tokens, so 1,500 of them last a quarter of a minute however fast the machine is."""
 FORGET = """() => new Promise((done, failed) => {
   sessionStorage.clear();
   const asked = indexedDB.deleteDatabase("reckon-playground");
@@ -81,6 +85,19 @@ class Playing:
         self.expect(self.page.locator(".pg-answer[aria-busy=false]")).to_have_count(count)
         self.expect(self.page.get_by_role("button", name="Send", exact=True)).to_be_visible()
         return self.last
+
+    @contextmanager
+    def slowly(self) -> Iterator[None]:
+        """What the page reads comes at ``SLOW`` meanwhile, so a test can be in the middle of an answer."""
+        session = self.page.context.new_cdp_session(self.page)
+        session.send("Network.enable")
+        limits = {"offline": False, "latency": 0, "uploadThroughput": -1}
+        session.send("Network.emulateNetworkConditions", {**limits, "downloadThroughput": SLOW})
+        try:
+            yield
+        finally:
+            session.send("Network.emulateNetworkConditions", {**limits, "downloadThroughput": -1})
+            session.detach()
 
     def act(self, name: str, answer: Any = None) -> None:
         """Presses a button under an answer, the last by default."""

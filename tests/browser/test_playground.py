@@ -47,25 +47,27 @@ def test_the_numbers_are_the_servers(play: Playing) -> None:
 def test_the_numbers_move_while_the_answer_comes(play: Playing) -> None:
     play.field("ignore_eos").check()
     play.field("max_tokens").fill("400")
-    play.send(LONG)
-    tokens = play.last.locator('[data-fact="tokens"] dd')
-    play.expect(tokens).not_to_have_text("–")
-    seen = set()
-    for _ in range(20):
-        seen.add(int(tokens.inner_text().replace(",", "")))
-        play.page.wait_for_timeout(50)
-    assert len(seen) > 2
-    play.page.keyboard.press("Escape")
-    play.ended(1)
+    with play.slowly():
+        play.send(LONG)
+        tokens = play.last.locator('[data-fact="tokens"] dd')
+        play.expect(tokens).not_to_have_text("–")
+        seen = set()
+        for _ in range(20):
+            seen.add(int(tokens.inner_text().replace(",", "")))
+            play.page.wait_for_timeout(50)
+        assert len(seen) > 2
+        play.page.keyboard.press("Escape")
+        play.ended(1)
 
 
 def test_stopped_in_the_middle_keeps_what_came_and_goes_on(play: Playing) -> None:
     play.field("ignore_eos").check()
     play.field("max_tokens").fill("1500")
-    play.send(LONG)
-    play.expect(play.last.locator(".pg-prose")).to_contain_text("345 + 278")
-    play.page.get_by_role("button", name="Stop", exact=True).click()
-    answer = play.ended(1)
+    with play.slowly():
+        play.send(LONG)
+        play.expect(play.last.locator(".pg-prose")).to_contain_text("345 + 278")
+        play.page.get_by_role("button", name="Stop", exact=True).click()
+        answer = play.ended(1)
     play.expect(answer.get_by_text("Stopped. What had come is kept.")).to_be_visible()
     kept = answer.locator(".pg-prose").inner_text()
     assert "345 + 278" in kept and 0 < int(play.fact("tokens").replace(",", "")) < 1500
@@ -185,10 +187,12 @@ STORED = """async () => {
 def test_a_reload_in_mid_answer_keeps_what_had_come(play: Playing) -> None:
     play.field("ignore_eos").check()
     play.field("max_tokens").fill("1500")
-    play.send(LONG)
-    play.expect(play.last.locator(".pg-prose")).to_contain_text("345 + 278")
-    play.page.wait_for_timeout(1700)  # what grows is stored every 1.5 s
-    play.reload()
+    with play.slowly():
+        play.send(LONG)
+        play.expect(play.last.locator(".pg-prose")).to_contain_text("345 + 278")
+        play.page.wait_for_timeout(1700)  # what grows is stored every 1.5 s
+        play.page.reload(wait_until="commit")
+    play.ready()
     play.expect(play.last.get_by_text("The page was left while the answer was coming.")).to_be_visible()
     assert "345 + 278" in play.texts[1]
 

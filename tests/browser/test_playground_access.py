@@ -66,10 +66,12 @@ def test_a_whole_journey_by_keyboard(play: Playing) -> None:
 def test_escape_stops(play: Playing) -> None:
     play.field("ignore_eos").check()
     play.field("max_tokens").fill("1500")
-    play.send("What is 345 + 278?")
-    play.expect(play.last.locator(".pg-prose")).not_to_be_empty()
-    play.page.keyboard.press("Escape")
-    play.expect(play.ended(1).get_by_text("Stopped.")).to_be_visible()
+    with play.slowly():
+        play.send("What is 345 + 278?")
+        play.expect(play.last.locator(".pg-prose")).not_to_be_empty()
+        play.page.keyboard.press("Escape")
+        play.ended(1)
+    play.expect(play.last.get_by_text("Stopped.")).to_be_visible()
 
 
 def test_a_screen_reader_hears_the_answer_once(play: Playing) -> None:

@@ -6,64 +6,82 @@ Looking a continuation up in the text so far: Saxena 2023, "Prompt lookup decodi
 al. 2023, "Fast inference from transformers via speculative decoding".
 """
 
-from collections.abc import Sequence
-from typing import TypeAlias
+from collections.abc import Callable, Sequence
 
-from reckon.worker.past import SIZES, Past, Text
+from reckon.worker.past import ASKED, NOWHERE, SAID, STREAKS, Keys, Past, Runs, follow
 
 MOST = 15
 """Guesses per step and answer."""
-FIRST_CHANCE = 0.5
-LEARNT = 0.1
-"""Weight of the newest guess in a chance."""
-FORGOTTEN = 0.02
-"""How far a chance comes back to the first one with every token that was not guessed at: what failed once is tried again."""
-
-
-Place: TypeAlias = tuple[str, int]
-"""Where a guess was found: in the answer's "own" text or in the "past" of its account, by how many tokens."""
+LEARNT = 0.05
+"""Weight of the newest token in a chance."""
+CERTAIN = 0.98
+READ = 4096
+"""Tokens that are read at once, of a long prompt its last: reading holds up the step."""
 
 
 class Drafter:
-    """One answer's guesses. ``chances`` are of the guesses by where they were found: their own record decides."""
+    """One answer's guesses. The first ``asked`` of its tokens are its prompt.
 
-    def __init__(self, past: Past | None = None) -> None:
+    Every token that comes says, for each place where it might have been found, whether it would have been guessed: so the
+    chances are known of guesses that were never made. They begin as the account's last answer left them.
+    """
+
+    def __init__(self, past: Past | None = None, asked: int = 0) -> None:
         self._past = past or Past()
-        self._own = Text()
-        self._chances: dict[Place, float] = {}
-        self._place: Place = ("own", SIZES[0])
+        self._asked = asked
+        self._own = Runs()
+        self._chances = self._past.chances.copy()
+        self._known = 0
+        self._trail, self._keys = NOWHERE, Keys()
 
-    def guess(self, tokens: Sequence[int], most: int) -> tuple[list[int], float]:
-        """Up to ``most`` tokens that followed when an answer last stood like this, and the chance of each.
+    def guess(self, tokens: Sequence[int], most: int, worth: Callable[[float], bool]) -> list[int]:
+        """Up to ``most`` tokens that may come next, each while ``worth`` takes the chance that it comes, after those before it.
 
         ``tokens`` are prompt and answer; they only ever grow between calls.
         """
-        self._own.read(tokens)
-        best: tuple[Sequence[int], int] | None = None
-        chance = 0.0
-        for size in SIZES:
-            run = tuple(tokens[-size:])
-            start = self._own.after(run)
-            own = None if start is None else (tokens, start)
-            for place, found in (("own", size), own), (("past", size), self._past.after(run)):
-                if found is not None and self._chances.get(place, FIRST_CHANCE) > chance:
-                    best, chance, self._place = found, self._chances.get(place, FIRST_CHANCE), place
-        return (_following(*best, min(most, MOST)), chance) if best else ([], 0.0)
+        self._read(tokens)
+        own, past, chances = self._own, self._past.runs, self._chances
+        trail, keys, guesses, chance = self._trail, self._keys, list[int](), 1.0
+        for _ in range(min(most, MOST)):
+            likeliest, best = -1, 0.0
+            for run in keys:
+                found = own.newer.get(run) or own.older.get(run) or past.newer.get(run) or past.older.get(run)
+                if found and chances[found[1]] > best:
+                    likeliest, best = found[0], chances[found[1]]
+            chance *= best
+            if not worth(chance):
+                break
+            guesses.append(likeliest)
+            trail, keys = follow(trail, likeliest)
+        return guesses
 
-    def learn(self, right: int, guessed: int) -> None:
-        """``right`` of the ``guessed`` tokens were picked; those after the first wrong one say nothing."""
-        chance = self._chances.get(self._place, FIRST_CHANCE)
-        for hit in (*[1.0] * right, *[0.0] * (right < guessed)):
-            chance += LEARNT * (hit - chance)
-        if not guessed:
-            chance += FORGOTTEN * (FIRST_CHANCE - chance)
-        self._chances[self._place] = chance
+    def end(self, tokens: Sequence[int]) -> None:
+        """The answer is over: the account's next ones may say the same."""
+        self._read(tokens)
+        self._past.runs.take(self._own.said())
+        self._past.chances = self._chances
 
-
-def _following(tokens: Sequence[int], start: int, count: int) -> list[int]:
-    """``count`` tokens from ``start``; past the end come the guesses themselves, so that what goes in circles goes on."""
-    period = len(tokens) - start
-    return [tokens[start + i % period] for i in range(count)]
+    def _read(self, tokens: Sequence[int]) -> None:
+        """Learn from the tokens that came."""
+        own, past, chances = self._own, self._past.runs, self._chances
+        trail, keys = self._trail, self._keys
+        for at in range(max(self._known, len(tokens) - READ), len(tokens)):
+            token = tokens[at]
+            place = SAID if at >= self._asked else ASKED
+            for run in keys:
+                found = own.newer.get(run) or own.older.get(run) or past.newer.get(run) or past.older.get(run)
+                streak = 0
+                if found:
+                    right, known = found[0] == token, found[1]
+                    if right:
+                        streak = min(known % STREAKS + 1, STREAKS - 1)
+                    if at >= self._asked:
+                        chances[known] += LEARNT * (right - chances[known])
+                own.newer[run] = token, place + streak
+                place += STREAKS
+            trail, keys = follow(trail, token)
+        own.make_room()
+        self._known, self._trail, self._keys = len(tokens), trail, keys
 
 
 class StepCost:
@@ -119,8 +137,16 @@ class Worth:
 
         Tokens per second grow exactly when the chance per added second is more than the step's tokens per second so far.
         """
-        if chance * (self._fixed + self._row * self._rows) <= self._tokens * self._row:
+        if not self._pays(chance):
             return False
         self._rows += 1
         self._tokens += chance
         return True
+
+    @property
+    def hopeless(self) -> bool:
+        """Whether not even a guess that is nearly certain pays: then nobody has to look for one."""
+        return not self._pays(CERTAIN)
+
+    def _pays(self, chance: float) -> bool:
+        return chance * (self._fixed + self._row * self._rows) > self._tokens * self._row

@@ -1,68 +1,75 @@
-"""Where guesses come from: texts in which a run of tokens is found again, an answer's own and earlier answers of its account.
+"""Where guesses come from: which token followed a run of tokens the last time, in an answer and in earlier ones of its account.
 
 Knows token ids only. Similar questions get similar answers, and a question that is asked again gets the same. Accounts share
 nothing, as in the prefix cache: how fast an answer comes must not tell what others were told.
 """
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from itertools import islice
+from typing import TypeAlias
 
-SIZES = (8, 4, 2)
-"""Lengths of the last tokens that are looked up, the longest first: the longer they are, the better the guess."""
-KEPT = 8192
-"""Tokens of an account's answers in each of its two parts: some 2 MB."""
+LENGTHS = 3
+"""Runs of 8, 4 and 2 tokens are looked up."""
+KEPT = 4096 * LENGTHS
+"""Runs in each of the two parts of a memory: some 4 MB for both."""
 ACCOUNTS = 8
 """Those that were answered last are remembered."""
+STREAKS = 4
+"""How many times in a row before a token had followed: 0 to 3, and more often is no surer than 3."""
+KINDS = LENGTHS * STREAKS
+ASKED, SAID, PAST = 0, KINDS, 2 * KINDS
+"""Where a run was seen: in the prompt, in the answer, or in an earlier answer. Places begin there."""
+FIRST_CHANCE = 0.5
+
+Follower: TypeAlias = tuple[int, int]
+"""The token that followed a run the last time, and the place of that knowledge: where the run was seen + its length's number
+* STREAKS + the streak. How far what stands in a place can be trusted is learnt (drafts.py)."""
+Trail: TypeAlias = tuple[int, int, int, int, int, int, int]
+"""As much of the last tokens as it takes to go on: the last token, the two last pairs, the four last fours; hashes."""
+Keys: TypeAlias = tuple[int, ...]
+"""The runs that end here, the longest first, as hashes. Should two runs share one, a guess is wrong."""
+
+NOWHERE: Trail = (0, 0, 0, 0, 0, 0, 0)
 
 
-class Text:
-    """Tokens that only ever grow, and where each run of them ended last."""
+def follow(trail: Trail, token: int) -> tuple[Trail, Keys]:
+    """The trail after another token, and the runs that end with that. A run's hash is made of its halves'."""
+    last, pair_before, pair, four_4th, four_3rd, four_2nd, four = trail
+    newest_pair = hash((last, token))
+    newest_four = hash((pair_before, newest_pair))
+    eight = hash((four_4th, newest_four))
+    return (token, pair, newest_pair, four_3rd, four_2nd, four, newest_four), (eight, newest_four, newest_pair)
+
+
+class Runs:
+    """Followers of runs, in two parts: when the newer one is full, the older one is forgotten."""
 
     def __init__(self) -> None:
-        self._known = 0
-        self._ends: dict[int, int] = {}  # by hash: should two runs share one, a guess is wrong
+        self.newer: dict[int, Follower] = {}
+        self.older: dict[int, Follower] = {}
 
-    def read(self, tokens: Sequence[int], first: int = 0) -> None:
-        """Note the runs up to ``tokens``, which begin at ``first`` or later.
+    def make_room(self, runs: int = 0) -> None:
+        """For so many more."""
+        if len(self.newer) + runs > KEPT:
+            self.newer, self.older = {}, self.newer
 
-        The end of all has nothing after it yet and is noted the next time.
-        """
-        for end in range(max(self._known, first + SIZES[-1]), len(tokens)):
-            for size in SIZES:
-                if size <= end - first:
-                    self._ends[hash(tuple(tokens[end - size : end]))] = end
-        self._known = len(tokens)
+    def said(self) -> dict[int, Follower]:
+        """What was seen in the answer itself, as earlier knowledge for the next ones."""
+        every = self.older | self.newer
+        return {run: (token, place + PAST - SAID) for run, (token, place) in every.items() if place >= SAID}
 
-    def after(self, run: tuple[int, ...]) -> int | None:
-        """Where the run ended the last time; None if it never did."""
-        return self._ends.get(hash(run))
+    def take(self, runs: dict[int, Follower]) -> None:
+        """Many at once, of too many the newest."""
+        self.make_room(len(runs))
+        self.newer.update(islice(runs.items(), max(0, len(runs) - KEPT), None))
 
 
 class Past:
-    """What one account was answered lately, in two parts: when the newer one is full, the older one is forgotten."""
+    """Of one account: what its answers said lately, and how likely what stands in each place was right in the last one."""
 
     def __init__(self) -> None:
-        self._newer: tuple[list[int], Text] = ([], Text())
-        self._older: tuple[list[int], Text] = ([], Text())
-
-    def remember(self, tokens: Sequence[int], prompt_length: int) -> None:
-        """Of a request that has ended: its answer, and as much of its prompt as finds the answer's beginning again."""
-        first = max(0, prompt_length - SIZES[0])
-        said = tokens[first : first + KEPT]
-        if len(self._newer[0]) + len(said) > KEPT:
-            self._newer, self._older = ([], Text()), self._newer
-        kept, text = self._newer
-        before = len(kept)
-        kept += said
-        text.read(kept, before)
-
-    def after(self, run: tuple[int, ...]) -> tuple[list[int], int] | None:
-        """The newest text with the run in it, and where the run ends there."""
-        for kept, text in (self._newer, self._older):
-            end = text.after(run)
-            if end is not None:
-                return kept, end
-        return None
+        self.runs = Runs()
+        self.chances = [FIRST_CHANCE] * (3 * KINDS)
 
 
 class Pasts:

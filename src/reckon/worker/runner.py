@@ -5,6 +5,7 @@ Knows sequences and arrays, but neither which device it drives nor why a sequenc
 
 from collections.abc import Sequence as Items
 from dataclasses import dataclass
+from typing import TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +16,7 @@ from reckon.errors import UnsupportedModel
 from reckon.models.arch import Arch
 from reckon.models.weights import Weights
 from reckon.worker.scheduler import Plan
-from reckon.worker.sequence import History, Pick, Sequence
+from reckon.worker.sequence import History, Matcher, Pick, Sequence
 
 SHARE = 0.5
 """Of the memory that is free after loading, this much is offered to the KV cache when nobody says otherwise."""
@@ -118,19 +119,17 @@ def sampled_rows(plan: Plan) -> list[SampledRow]:
 
 def make_masks(sequences: Items[Sequence], vocab_size: int) -> Masks:
     """Ask each matcher what may come next."""
-    words = np.zeros((sum(sequence.matcher is not None for sequence in sequences), -(-vocab_size // 32)), np.uint32)
-    rows, errors, used = np.full(len(sequences), -1, np.int32), list[Exception | None]([None] * len(sequences)), 0
-    for row, sequence in enumerate(sequences):
-        if sequence.matcher is None:
-            continue
+    matched = [row for row, sequence in enumerate(sequences) if sequence.matcher is not None]
+    rows, errors = [-1] * len(sequences), list[Exception | None]([None] * len(sequences))
+    words = np.zeros((len(matched), -(-vocab_size // 32)), np.uint32)
+    for used, row in enumerate(matched):
         try:
-            sequence.matcher.allow(words[used])
+            cast(Matcher, sequences[row].matcher).allow(words[used])
         except Exception as error:  # whatever it throws, the others of this step go on
             errors[row] = error
         else:
             rows[row] = used
-        used += 1
-    return Masks(words, rows, errors)
+    return Masks(words, np.array(rows, np.int32), errors)
 
 
 def _picks(rows: Items[SampledRow], sampled: Sampled, errors: list[Exception | None]) -> list[Pick]:
@@ -145,21 +144,26 @@ def _picks(rows: Items[SampledRow], sampled: Sampled, errors: list[Exception | N
 
 
 def make_batch(plan: Plan, rows: Items[SampledRow], masks: Masks) -> Batch:
-    """The arrays of a step. A piece's rows are neighbours; sampled are its last one, if it reaches the end, and its guesses."""
+    """The arrays of a step. A piece's rows are neighbours; sampled are its last one, if it reaches the end, and its guesses.
+
+    Lists become arrays in one go each: a tiny model's step is shorter than a few dozen small operations on arrays.
+    """
     pieces = plan.pieces
-    counts = np.array([piece.rows for piece in pieces], np.int32)
-    tables = np.zeros((len(pieces), max(len(piece.sequence.table) for piece in pieces)), np.int32)
-    for row, piece in enumerate(pieces):
-        tables[row, : len(piece.sequence.table)] = piece.sequence.table
-    ends = np.cumsum(counts).tolist()
-    sampled = [
-        row for piece, end in zip(pieces, ends, strict=True) if piece.samples for row in range(end - len(piece.drafts) - 1, end)
-    ]
+    tokens, positions, sequences, sampled = list[int](), list[int](), list[int](), list[int]()
+    for number, piece in enumerate(pieces):
+        tokens += piece.sequence.tokens[piece.start : piece.start + piece.count]
+        tokens += piece.drafts
+        positions += range(piece.start, piece.start + piece.rows)
+        sequences += [number] * piece.rows
+        if piece.samples:
+            sampled += range(len(tokens) - len(piece.drafts) - 1, len(tokens))
+    width = max(len(piece.sequence.table) for piece in pieces)
+    tables = [piece.sequence.table + [0] * (width - len(piece.sequence.table)) for piece in pieces]
     return Batch(
-        tokens=np.array([t for p in pieces for t in (*p.sequence.tokens[p.start : p.start + p.count], *p.drafts)], np.int32),
-        positions=np.array([position for p in pieces for position in range(p.start, p.start + p.rows)], np.int32),
-        sequences=np.repeat(np.arange(len(pieces), dtype=np.int32), counts),
-        block_tables=tables,
+        tokens=np.array(tokens, np.int32),
+        positions=np.array(positions, np.int32),
+        sequences=np.array(sequences, np.int32),
+        block_tables=np.array(tables, np.int32),
         new_blocks=np.array(plan.new_blocks, np.int32),
         sample_rows=np.array(sampled, np.int32),
         sampling=_sampling_rows(rows, masks),
@@ -170,25 +174,53 @@ def _sampling_rows(rows: Items[SampledRow], masks: Masks) -> SamplingRows:
     """How each sampled row's token is picked."""
     sequences = [row.sequence for row in rows]
     samplings = [sequence.sampling for sequence in sequences]
-    past = [row.history for row in rows]
-    histories = [history for history in past if history is not None]
-    lengths = [0 if history is None else len(history.tokens) for history in past]
+    histories = [row.history for row in rows]
+    penalties = [None if history is None else (history.tokens, history.counts) for history in histories]
+    biases = [(sequence.bias_tokens, sequence.bias_values) if sequence.bias_tokens.size else None for sequence in sequences]
+    knobs = np.array(
+        [
+            [sampling.temperature for sampling in samplings],
+            [sampling.top_p for sampling in samplings],
+            [sampling.min_p for sampling in samplings],
+            [sampling.presence_penalty for sampling in samplings],
+            [sampling.frequency_penalty for sampling in samplings],
+            [sampling.repetition_penalty for sampling in samplings],
+        ],
+        np.float32,
+    )
+    temperature, top_p, min_p, presence, frequency, repetition = knobs
+    penalty_offsets, penalty_tokens, penalty_counts = _flat(penalties, np.int32)
+    bias_offsets, bias_tokens, bias_values = _flat(biases, np.float32)
     return SamplingRows(
-        temperature=np.array([sampling.temperature for sampling in samplings], np.float32),
+        temperature=temperature,
         top_k=np.array([sampling.top_k for sampling in samplings], np.int32),
-        top_p=np.array([sampling.top_p for sampling in samplings], np.float32),
-        min_p=np.array([sampling.min_p for sampling in samplings], np.float32),
-        presence=np.array([sampling.presence_penalty for sampling in samplings], np.float32),
-        frequency=np.array([sampling.frequency_penalty for sampling in samplings], np.float32),
-        repetition=np.array([sampling.repetition_penalty for sampling in samplings], np.float32),
+        top_p=top_p,
+        min_p=min_p,
+        presence=presence,
+        frequency=frequency,
+        repetition=repetition,
         uniform=np.array([row.sequence.draws.at(row.position) for row in rows], np.float64),
-        penalty_offsets=np.cumsum([0, *lengths], dtype=np.int32),
-        penalty_tokens=np.concatenate([*(history.tokens for history in histories), np.zeros(0, np.int32)]),
-        penalty_counts=np.concatenate([*(history.counts for history in histories), np.zeros(0, np.int32)]),
-        bias_offsets=np.cumsum([0, *(len(sequence.bias_tokens) for sequence in sequences)], dtype=np.int32),
-        bias_tokens=np.concatenate([*(sequence.bias_tokens for sequence in sequences), np.zeros(0, np.int32)]),
-        bias_values=np.concatenate([*(sequence.bias_values for sequence in sequences), np.zeros(0, np.float32)]),
+        penalty_offsets=penalty_offsets,
+        penalty_tokens=penalty_tokens,
+        penalty_counts=penalty_counts,
+        bias_offsets=bias_offsets,
+        bias_tokens=bias_tokens,
+        bias_values=bias_values,
         masks=masks.words,
         mask_rows=masks.rows,
         logprobs=np.array([sequence.logprobs for sequence in sequences], np.int32),
     )
+
+
+Values = TypeVar("Values", np.int32, np.float32)
+
+
+def _flat(
+    parts: Items[tuple[NDArray[np.int32], NDArray[Values]] | None], kind: type[Values]
+) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[Values]]:
+    """Each row's tokens and their values behind one another, and where each row's begin; most rows have none."""
+    some = [part for part in parts if part is not None]
+    if not some:
+        return np.zeros(len(parts) + 1, np.int32), np.zeros(0, np.int32), np.zeros(0, kind)
+    offsets = np.cumsum([0, *(0 if part is None else len(part[0]) for part in parts)], dtype=np.int32)
+    return offsets, np.concatenate([tokens for tokens, _ in some]), np.concatenate([values for _, values in some])

@@ -8,7 +8,7 @@ goes to guesses of what running answers will say next (drafts.py), where they ma
 """
 
 from collections import OrderedDict
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from reckon.devices.batch import BLOCK_SIZE
 from reckon.job import Usage
@@ -167,10 +167,8 @@ class Scheduler:
                 self.blocks.remember(known, sequence.computed, sequence.table, sequence.chain)
             if sequence.computed >= sequence.prompt_length:
                 self._free_followers(sequence.request)
-            if sequence.drafter is not None and found:
-                sequence.drafter.learn(right, len(piece.drafts))
-                self.counters.drafted += len(piece.drafts)
-                self.counters.accepted += right
+            self.counters.drafted += len(piece.drafts)
+            self.counters.accepted += right
             if found:
                 out += self._append(sequence, found)
         return out
@@ -230,7 +228,7 @@ class Scheduler:
         usage = sequence.usage(keep)
         self._remove(sequence, usage)
         if sequence.drafter is not None:
-            self._pasts.of(sequence.salt).remember(sequence.tokens, sequence.prompt_length)
+            sequence.drafter.end(sequence.tokens)
         self.counters.discarded += sequence.generated - usage.completion_tokens if sequence.admitted else 0
         return [Done(sequence.request, reason, usage)]
 
@@ -301,18 +299,17 @@ class Scheduler:
         for place in decoding:
             piece = plan.pieces[place]
             sequence = piece.sequence
+            if worth.hopeless:
+                break
             if piece.count > 1 or not sequence.may_be_guessed:
                 continue
-            sequence.drafter = sequence.drafter or Drafter(self._pasts.of(sequence.salt))
+            sequence.drafter = sequence.drafter or Drafter(self._pasts.of(sequence.salt), sequence.prompt_length)
             most = min(budget, sequence.max_tokens - sequence.generated - 1, self._room(sequence))
-            guesses, chance = sequence.drafter.guess(sequence.tokens, most)
-            together, taken = 1.0, 0
-            while taken < len(guesses) and worth.take(together := together * chance):
-                taken += 1
-            if taken:
-                budget -= taken
-                self._add_blocks(plan, sequence, len(sequence.tokens) + taken)
-                plan.pieces[place] = replace(piece, drafts=tuple(guesses[:taken]))
+            guesses = sequence.drafter.guess(sequence.tokens, most, worth.take)
+            if guesses:
+                budget -= len(guesses)
+                self._add_blocks(plan, sequence, len(sequence.tokens) + len(guesses))
+                plan.pieces[place] = Piece(sequence, piece.start, piece.count, tuple(guesses))
 
     def _room(self, sequence: Sequence) -> int:
         """How many more tokens a sequence's blocks can take, and one more block if there is one that nobody will miss."""

@@ -86,7 +86,7 @@ class CpuDevice:
     def _run(self, batch: Batch, sampling: SamplingRows) -> Sampled:
         rows = Rows(
             batch.tokens, batch.positions, batch.sequences, batch.block_tables, batch.new_blocks,
-            _groups(batch.sequences, self._shape.heads // self._shape.kv_heads), batch.sample_rows,
+            _groups(batch.sequences.tolist(), self._shape.heads // self._shape.kv_heads), batch.sample_rows,
         )  # fmt: skip
         work = self._fitting(batch.tokens.size, batch.sample_rows.size)
         room = make_room(sampling)
@@ -115,15 +115,15 @@ class CpuDevice:
         progress("compile", 1, 1)
 
 
-def _groups(sequences: NDArray[np.int32], heads: int) -> NDArray[np.int32]:
+def _groups(sequences: list[int], heads: int) -> NDArray[np.int32]:
     """Cut the rows into neighbours of one sequence that attend together, [G, 2]: first row, number of rows."""
     most = max(1, GROUP_ITEMS // heads)
-    borders = np.flatnonzero(np.diff(sequences)) + 1
-    starts, ends = np.concatenate([[0], borders]), np.concatenate([borders, [sequences.size]])
-    if (ends - starts).max() <= most:
-        return np.stack([starts, ends - starts], 1).astype(np.int32)
-    pieces = [(at, min(most, end - at)) for start, end in zip(starts, ends, strict=True) for at in range(start, end, most)]
-    return np.array(pieces, np.int32)
+    groups, first = list[tuple[int, int]](), 0
+    for row in range(1, len(sequences) + 1):
+        if row == len(sequences) or sequences[row] != sequences[first] or row - first == most:
+            groups.append((first, row - first))
+            first = row
+    return np.array(groups, np.int32)
 
 
 _FLOATS, _INTS, _START = np.zeros(0, np.float32), np.zeros(0, np.int32), np.zeros(1, np.int32)

@@ -84,9 +84,13 @@ def make_choice(rows: SamplingRows, room: Sampled, scratch: Scratch) -> Choice:
 
 def make_room(rows: SamplingRows) -> Sampled:
     """Where the step writes what it picks; what no row asks for stays as it is here."""
-    count, most = rows.logprobs.size, max(0, int(rows.logprobs.max(initial=0)))
-    own, tops = np.full(count, np.nan, np.float32), np.full((count, most), np.nan, np.float32)
-    return Sampled(np.zeros(count, np.int32), own, np.full((count, most), -1, np.int32), tops)
+    asked = rows.logprobs.tolist()
+    count, most = len(asked), max([0, *asked])
+    own, tokens, tops = np.zeros(count, np.float32), np.zeros((count, most), np.int32), np.zeros((count, most), np.float32)
+    own.fill(np.nan)
+    tokens.fill(-1)
+    tops.fill(np.nan)
+    return Sampled(np.zeros(count, np.int32), own, tokens, tops)
 
 
 @kernel(inline=True)
