@@ -3,10 +3,7 @@
 from collections import Counter
 from collections.abc import Callable
 
-import numpy as np
-
 from reckon.devices.cpu.pace import SHORT_SECONDS, STEPS_BETWEEN, Pace
-from reckon.devices.cpu.team import Team
 
 ALL = 4
 
@@ -62,15 +59,3 @@ def test_steps_of_many_rows_are_known_apart_from_steps_of_one() -> None:
     assert drive(pace, 200, lambda threads: 0.004 if threads == ALL else 0.001)[1] > 150
     assert drive(pace, 200, lambda threads: 0.002 if threads == ALL else 0.004, rows=256)[ALL] > 150
     assert drive(pace, 200, lambda threads: 0.004 if threads == ALL else 0.001)[1] > 150
-
-
-def test_a_team_calls_only_as_many_as_are_wanted() -> None:
-    team, seen = Team(3, 1), np.zeros(3, np.int64)
-
-    def task(rank: int) -> None:
-        seen[rank] += 1
-
-    for threads in (3, 1, 2, 3):
-        team.run(task, threads)
-    team.close()
-    assert seen.tolist() == [4, 3, 2]

@@ -182,32 +182,61 @@ def test_the_next_answer_begins_with_the_chances_of_the_last() -> None:
     assert chance(Drafter(past), [7, 8, 9] * 2) > FIRST_CHANCE
 
 
-def test_the_cost_of_a_step_is_a_line() -> None:
-    cost = StepCost()
-    assert cost.line() == (1 - StepCost.SHARE, StepCost.SHARE)
-    cost.observe(1, 0.010)
-    fixed, row = cost.line()
-    assert (fixed, row) == pytest.approx((0.009, 0.001))
-    for rows in (1, 2, 4, 8) * 20:
-        cost.observe(rows, 0.020 + 0.003 * rows)
-    assert cost.line() == pytest.approx((0.020, 0.003), rel=0.05)
+def bar(cost: StepCost, rows: int, tokens: int = 1) -> float:
+    """The chance that a guess must have at least to be computed, found by trying."""
+    chances = [thousandth / 1000 for thousandth in range(1, 1001)]
+    return next((chance for chance in chances if Worth(cost, rows, tokens).take(chance)), 2.0)
 
 
-def test_steps_that_say_nothing_of_small_ones_are_left_out() -> None:
+def test_while_nothing_was_seen_a_row_is_a_tenth_of_a_step() -> None:
     cost = StepCost()
+    assert bar(cost, 1) == pytest.approx(0.1, abs=0.002)
     cost.observe(1, 0.010)
-    before = cost.line()
-    cost.observe(StepCost.ROWS + 1, 5.0)
-    cost.observe(0, 5.0)
-    assert cost.line() == before
+    assert bar(cost, 1) == pytest.approx(0.1, abs=0.002)
+
+
+def test_a_row_costs_what_it_did_in_steps_of_about_that_size() -> None:
+    """5 ms, then 1 ms for each of the next rows, and 3 ms for each from 8 on."""
+    cost = StepCost()
+    for _ in range(50):
+        for rows, seconds in ((1, 0.005), (2, 0.006), (4, 0.008), (8, 0.012), (16, 0.036)):
+            cost.observe(rows, seconds)
+    assert bar(cost, 1) == pytest.approx(1 / 5, abs=0.002)
+    assert bar(cost, 4) == pytest.approx(1 / 8, abs=0.002)
+    assert bar(cost, 10, tokens=2) == pytest.approx(2 * 3 / 18, abs=0.002)
+    assert bar(cost, 32, tokens=2) == pytest.approx(2 * 3 / 84, abs=0.002), "beyond what was seen it goes on like that"
+
+
+def test_more_rows_that_took_no_longer_cost_nothing() -> None:
+    cost = StepCost()
+    cost.observe(0, 1.0)  # which no step is
+    cost.observe(1, 0.010)
+    cost.observe(2, 0.009)
+    assert bar(cost, 1) == 0.001 and not Worth(cost, 1, 1).take(0.0)
 
 
 def test_a_disturbed_step_counts_as_three() -> None:
-    cost = StepCost()
+    cost, disturbed = StepCost(), StepCost()
     for _ in range(10):
+        for each in (cost, disturbed):
+            each.observe(1, 0.010)
+            each.observe(2, 0.011)
+    for each, seconds in ((cost, 0.033), (disturbed, 100.0)):
+        each.observe(2, seconds)
+        for _ in range(StepCost.EVERY):
+            each.observe(1, 0.010)
+    assert bar(cost, 1) == bar(disturbed, 1) < 0.5
+
+
+def test_a_size_that_does_not_come_up_any_more_is_forgotten() -> None:
+    """One bad measurement said that guesses do not pay; without them there would never be another."""
+    cost = StepCost()
+    cost.observe(1, 0.010)
+    cost.observe(2, 0.030)
+    assert Worth(cost, 1, 1).hopeless
+    for _ in range(StepCost.FORGOTTEN + StepCost.EVERY):
         cost.observe(1, 0.010)
-    cost.observe(1, 100.0)
-    assert sum(cost.line()) < 0.013
+    assert not Worth(cost, 1, 1).hopeless
 
 
 @pytest.mark.parametrize(

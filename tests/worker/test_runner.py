@@ -11,7 +11,7 @@ from reckon.devices.philox import uniform
 from reckon.errors import UnsupportedModel
 from reckon.job import Sampling
 from reckon.link import Submit
-from reckon.worker.runner import Room, Runner, make_batch, make_masks, sampled_rows
+from reckon.worker.runner import Room, Runner, make_batch, make_masks, sampled_sequences
 from reckon.worker.scheduler import Piece, Plan
 from reckon.worker.sequence import Sequence
 from worker.driving import VOCAB, FakeDevice, ask, text
@@ -24,8 +24,7 @@ def piece(submit: Submit, start: int, count: int, table: list[int]) -> Piece:
 
 
 def batch_of(plan: Plan) -> Batch:
-    rows = sampled_rows(plan)
-    return make_batch(plan, rows, make_masks([row.sequence for row in rows], VOCAB))
+    return make_batch(plan, make_masks(sampled_sequences(plan), VOCAB))
 
 
 def test_pieces_of_all_kinds_in_one_batch() -> None:

@@ -84,44 +84,66 @@ class Drafter:
         self._known, self._trail, self._keys = len(tokens), trail, keys
 
 
-class StepCost:
-    """What a step costs by its rows, in seconds, fixed + row * rows: a line through the recent small steps."""
+class _Kind:
+    """Steps of about the same size: 1 row, 2 or 3, 4 to 7, and so on; their means, the newest counting most."""
 
-    ROWS = 64
-    """Larger steps are left out: they are bound by arithmetic, and a line through them says little of small ones."""
-    KEPT = 0.98
+    KEPT = 0.95
     """Of what was seen, at each new step."""
-    SHARE = 0.1
-    """A row's share of a step of one row, until steps of different sizes were seen."""
+
+    __slots__ = ("_rows", "_seconds", "_weight", "seen")
 
     def __init__(self) -> None:
-        self._weight = self._rows = self._squares = self._seconds = self._products = 0.0
+        self._weight = self._rows = self._seconds = 0.0
+        self.seen = 0
 
-    def observe(self, rows: int, seconds: float) -> None:
-        """A step of ``rows`` rows took ``seconds``."""
-        if not 0 < rows <= self.ROWS:
-            return
+    def observe(self, rows: int, seconds: float, step: int) -> None:
         if self._weight > 1:
             # A thread that the system put aside says nothing of the work.
             seconds = min(seconds, 3 * self._seconds / self._weight)
         self._weight = self._weight * self.KEPT + 1
         self._rows = self._rows * self.KEPT + rows
-        self._squares = self._squares * self.KEPT + rows * rows
         self._seconds = self._seconds * self.KEPT + seconds
-        self._products = self._products * self.KEPT + rows * seconds
+        self.seen = step
 
-    def line(self) -> tuple[float, float]:
-        """(fixed, row), in seconds; in units of a step of one row while nothing was seen."""
-        if not self._weight:
-            return 1 - self.SHARE, self.SHARE
-        mean_rows, mean = self._rows / self._weight, self._seconds / self._weight
-        spread = self._squares / self._weight - mean_rows**2
-        if spread < 0.25:
-            row = mean / (mean_rows + 1 / self.SHARE - 1)
-        else:
-            row = (self._products / self._weight - mean_rows * mean) / spread
-        row = min(max(row, 0.0), mean / mean_rows)
-        return mean - row * mean_rows, row
+    @property
+    def mean(self) -> tuple[float, float]:
+        """Rows and seconds."""
+        return self._rows / self._weight, self._seconds / self._weight
+
+
+class StepCost:
+    """What a step takes by its rows, in seconds: straight lines between the means of the steps seen lately, by their size.
+
+    The first rows may be had for less than later ones, while memory is what a step waits for, or for more, where the others
+    come from caches: one line through all would be wrong where answers are few.
+    """
+
+    FORGOTTEN = 200
+    """Steps after which a size that did not come up is no longer believed: else one bad measurement could be the last."""
+    SHARE = 0.1
+    """A row's share of a step of one row, until steps of different sizes were seen."""
+
+    EVERY = 8
+    """Steps until the means are taken anew, which takes longer than adding to them."""
+
+    def __init__(self) -> None:
+        self._kinds: dict[int, _Kind] = {}
+        self._steps = 0
+        self.means = [(1.0, 1.0)]
+        """(rows, seconds), the fewest rows first; in units of a step of one row while nothing was seen."""
+
+    def observe(self, rows: int, seconds: float) -> None:
+        """A step of ``rows`` rows took ``seconds``."""
+        if not rows:
+            return
+        self._steps += 1
+        size = rows.bit_length()
+        if new := size not in self._kinds:
+            self._kinds[size] = _Kind()
+        self._kinds[size].observe(rows, seconds, self._steps)
+        if new or self._steps % self.EVERY == 0:
+            since = self._steps - self.FORGOTTEN
+            self.means = [self._kinds[size].mean for size in sorted(self._kinds) if self._kinds[size].seen > since]
 
 
 class Worth:
@@ -129,8 +151,9 @@ class Worth:
 
     def __init__(self, cost: StepCost, rows: int, tokens: int) -> None:
         """A step of ``rows`` rows gives ``tokens`` tokens without guesses."""
-        self._fixed, self._row = cost.line()
+        self._means = cost.means
         self._rows, self._tokens = rows, float(tokens)
+        self._look()
 
     def take(self, chance: float) -> bool:
         """Whether to compute a guess that is right with this ``chance``; it is counted in if so.
@@ -141,6 +164,7 @@ class Worth:
             return False
         self._rows += 1
         self._tokens += chance
+        self._look()
         return True
 
     @property
@@ -149,4 +173,15 @@ class Worth:
         return not self._pays(CERTAIN)
 
     def _pays(self, chance: float) -> bool:
-        return chance * (self._fixed + self._row * self._rows) > self._tokens * self._row
+        return chance * self._seconds > self._tokens * self._row
+
+    def _look(self) -> None:
+        """What the step takes with its rows so far, and one row more."""
+        (rows, seconds), *others = self._means
+        row = seconds / (rows + 1 / StepCost.SHARE - 1)
+        for more_rows, more_seconds in others:
+            row = max(0.0, (more_seconds - seconds) / (more_rows - rows))
+            if self._rows < more_rows:
+                break
+            rows, seconds = more_rows, more_seconds
+        self._seconds, self._row = seconds + row * (self._rows - rows), row

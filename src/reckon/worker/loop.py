@@ -154,16 +154,17 @@ class Loop:
         return out
 
     def _step(self) -> list[FromWorker]:
+        began = self._clock()
         plan = self._scheduler.schedule()
         self._steps += 1
-        began = self._clock()
         try:
             picks = self._runner.run(plan)
         except Exception:
             log.exception("step %d failed; its %d sequences run one by one", self._steps, len(plan.pieces))
             return self._one_by_one(plan)
+        out = self._scheduler.advance(plan, picks)
         self._scheduler.cost.observe(plan.rows, self._clock() - began)
-        return self._scheduler.advance(plan, picks)
+        return out
 
     def _one_by_one(self, plan: Plan) -> list[FromWorker]:
         """Find out whose fault it was. Rows are independent, so the innocent get the tokens they would have got."""

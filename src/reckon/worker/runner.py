@@ -15,8 +15,8 @@ from reckon.devices.batch import BLOCK_SIZE, Batch, Sampled, SamplingRows
 from reckon.errors import UnsupportedModel
 from reckon.models.arch import Arch
 from reckon.models.weights import Weights
-from reckon.worker.scheduler import Plan
-from reckon.worker.sequence import History, Matcher, Pick, Sequence
+from reckon.worker.scheduler import Piece, Plan
+from reckon.worker.sequence import KNOBS, Biases, Matcher, Penalties, Pick, Sequence
 
 SHARE = 0.5
 """Of the memory that is free after loading, this much is offered to the KV cache when nobody says otherwise."""
@@ -79,42 +79,22 @@ class Runner:
 
         A grammar that breaks costs its own answer only.
         """
-        rows = sampled_rows(plan)
-        masks = make_masks([row.sequence for row in rows], self._vocab_size)
-        picks = iter(_picks(rows, self._device.step(make_batch(plan, rows, masks)), masks.errors))
+        sequences = sampled_sequences(plan)
+        masks = make_masks(sequences, self._vocab_size)
+        picks = iter(_picks(sequences, self._device.step(make_batch(plan, masks)), masks.errors))
         return [[next(picks) for _ in range(1 + len(piece.drafts))] for piece in plan.pieces if piece.samples]
 
     def close(self) -> None:
         self._device.close()
 
 
-@dataclass(frozen=True, slots=True)
-class SampledRow:
-    """A row whose next token is picked: a sequence, if it went on with ``guessed``."""
-
-    sequence: Sequence
-    guessed: tuple[int, ...] = ()
-
-    @property
-    def position(self) -> int:
-        """Where the new token will stand: its random number is a function of that."""
-        return len(self.sequence.tokens) + len(self.guessed)
-
-    @property
-    def history(self) -> History | None:
-        """What penalties look at."""
-        history = self.sequence.history
-        return history if history is None or not self.guessed else history.with_(self.guessed)
-
-
-def sampled_rows(plan: Plan) -> list[SampledRow]:
-    """All rows of a plan that are sampled, in their order."""
-    return [
-        SampledRow(piece.sequence, piece.drafts[:guessed])
-        for piece in plan.pieces
-        if piece.samples
-        for guessed in range(len(piece.drafts) + 1)
-    ]
+def sampled_sequences(plan: Plan) -> list[Sequence]:
+    """Whose token each sampled row picks: a sequence comes once, and once more for each guess."""
+    sequences = list[Sequence]()
+    for piece in plan.pieces:
+        if piece.samples:
+            sequences += [piece.sequence] * (1 + len(piece.drafts))
+    return sequences
 
 
 def make_masks(sequences: Items[Sequence], vocab_size: int) -> Masks:
@@ -132,18 +112,18 @@ def make_masks(sequences: Items[Sequence], vocab_size: int) -> Masks:
     return Masks(words, np.array(rows, np.int32), errors)
 
 
-def _picks(rows: Items[SampledRow], sampled: Sampled, errors: list[Exception | None]) -> list[Pick]:
+def _picks(sequences: Items[Sequence], sampled: Sampled, errors: list[Exception | None]) -> list[Pick]:
     picks = []
-    for row, (asked, token) in enumerate(zip(rows, sampled.tokens.tolist(), strict=True)):
+    for row, (sequence, token) in enumerate(zip(sequences, sampled.tokens.tolist(), strict=True)):
         score = None
-        if asked.sequence.logprobs >= 0:
+        if sequence.logprobs >= 0:
             tops = zip(sampled.top_tokens[row].tolist(), sampled.top_logprobs[row].tolist(), strict=True)
             score = float(sampled.logprobs[row]), [pair for pair in tops if pair[0] >= 0]
         picks.append(Pick(token, score, errors[row]))
     return picks
 
 
-def make_batch(plan: Plan, rows: Items[SampledRow], masks: Masks) -> Batch:
+def make_batch(plan: Plan, masks: Masks) -> Batch:
     """The arrays of a step. A piece's rows are neighbours; sampled are its last one, if it reaches the end, and its guesses.
 
     Lists become arrays in one go each: a tiny model's step is shorter than a few dozen small operations on arrays.
@@ -166,40 +146,37 @@ def make_batch(plan: Plan, rows: Items[SampledRow], masks: Masks) -> Batch:
         block_tables=np.array(tables, np.int32),
         new_blocks=np.array(plan.new_blocks, np.int32),
         sample_rows=np.array(sampled, np.int32),
-        sampling=_sampling_rows(rows, masks),
+        sampling=_sampling_rows([piece for piece in pieces if piece.samples], masks),
     )
 
 
-def _sampling_rows(rows: Items[SampledRow], masks: Masks) -> SamplingRows:
-    """How each sampled row's token is picked."""
-    sequences = [row.sequence for row in rows]
-    samplings = [sequence.sampling for sequence in sequences]
-    histories = [row.history for row in rows]
-    penalties = [None if history is None else (history.tokens, history.counts) for history in histories]
-    biases = [(sequence.bias_tokens, sequence.bias_values) if sequence.bias_tokens.size else None for sequence in sequences]
-    knobs = np.array(
-        [
-            [sampling.temperature for sampling in samplings],
-            [sampling.top_p for sampling in samplings],
-            [sampling.min_p for sampling in samplings],
-            [sampling.presence_penalty for sampling in samplings],
-            [sampling.frequency_penalty for sampling in samplings],
-            [sampling.repetition_penalty for sampling in samplings],
-        ],
-        np.float32,
-    )
-    temperature, top_p, min_p, presence, frequency, repetition = knobs
+def _sampling_rows(pieces: Items[Piece], masks: Masks) -> SamplingRows:
+    """How each sampled row's token is picked. A row's random number is that of the place where its token will stand."""
+    knobs, choices, uniform = list[tuple[float, ...]](), list[tuple[int, int]](), list[float]()
+    penalties, biases = list[Penalties | None](), list[Biases | None]()
+    for piece in pieces:
+        sequence, count = piece.sequence, 1 + len(piece.drafts)
+        knobs += [sequence.knobs] * count
+        choices += [(sequence.sampling.top_k, sequence.logprobs)] * count
+        uniform += [sequence.draws.at(len(sequence.tokens) + guessed) for guessed in range(count)]
+        biases += [sequence.bias] * count
+        if sequence.history is None:
+            penalties += [None] * count
+        else:
+            penalties += [sequence.history.if_it_went_on(piece.drafts[:guessed]) for guessed in range(count)]
+    temperature, top_p, min_p, presence, frequency, repetition = np.array(knobs, np.float32).reshape(-1, KNOBS).T.copy()
+    top_k, logprobs = np.array(choices, np.int32).reshape(-1, 2).T.copy()
     penalty_offsets, penalty_tokens, penalty_counts = _flat(penalties, np.int32)
     bias_offsets, bias_tokens, bias_values = _flat(biases, np.float32)
     return SamplingRows(
         temperature=temperature,
-        top_k=np.array([sampling.top_k for sampling in samplings], np.int32),
+        top_k=top_k,
         top_p=top_p,
         min_p=min_p,
         presence=presence,
         frequency=frequency,
         repetition=repetition,
-        uniform=np.array([row.sequence.draws.at(row.position) for row in rows], np.float64),
+        uniform=np.array(uniform, np.float64),
         penalty_offsets=penalty_offsets,
         penalty_tokens=penalty_tokens,
         penalty_counts=penalty_counts,
@@ -208,7 +185,7 @@ def _sampling_rows(rows: Items[SampledRow], masks: Masks) -> SamplingRows:
         bias_values=bias_values,
         masks=masks.words,
         mask_rows=masks.rows,
-        logprobs=np.array([sequence.logprobs for sequence in sequences], np.int32),
+        logprobs=logprobs,
     )
 
 

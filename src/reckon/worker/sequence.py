@@ -2,7 +2,7 @@
 
 import copy
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias
 
@@ -56,6 +56,13 @@ class Pick:
     error: Exception | None = None
 
 
+Penalties: TypeAlias = tuple[NDArray[np.int32], NDArray[np.int32]]
+"""Tokens that penalties touch, and how often the answer has each."""
+Biases: TypeAlias = tuple[NDArray[np.int32], NDArray[np.float32]]
+"""Tokens, and what is added to the logit of each."""
+KNOBS = 6
+
+
 class History:
     """The tokens that penalties look at, each once, with how often the answer has it (0: it stands in the prompt only)."""
 
@@ -66,13 +73,15 @@ class History:
         for token in generated:
             self.add(token)
 
-    def with_(self, tokens: Iterable[int]) -> "History":
-        """Another history, of an answer that goes on with these tokens."""
-        other = copy.copy(self)
-        other.counts, other._places = self.counts.copy(), self._places.copy()
-        for token in tokens:
-            other.add(token)
-        return other
+    def if_it_went_on(self, tokens: Collection[int]) -> Penalties:
+        """What they would look at if the answer went on with these tokens."""
+        other = self
+        if tokens:
+            other = copy.copy(self)
+            other.counts, other._places = self.counts.copy(), self._places.copy()
+            for token in tokens:
+                other.add(token)
+        return other.tokens, other.counts
 
     def add(self, token: int) -> None:
         place = self._places.setdefault(token, len(self._places))
@@ -94,6 +103,8 @@ class Sequence:
     prompt_length: int
     tokens: list[int]
     sampling: Sampling
+    knobs: tuple[float, ...]
+    """KNOBS of ``sampling``, as a row of a step has them: temperature, top_p, min_p, and the penalties."""
     draws: Draws
     max_tokens: int
     stop_tokens: frozenset[int]
@@ -108,8 +119,7 @@ class Sequence:
     admitted: bool = False
     """Whether work was ever done for it, here or in an earlier worker: only then is there something to charge."""
     history: History | None = None
-    bias_tokens: NDArray[np.int32] = field(default_factory=lambda: np.zeros(0, np.int32))
-    bias_values: NDArray[np.float32] = field(default_factory=lambda: np.zeros(0, np.float32))
+    bias: Biases | None = None
     logprobs: int = -1
     matcher: Matcher | None = None
     complete: bool = False
@@ -128,6 +138,7 @@ class Sequence:
             prompt_length=len(submit.prompt),
             tokens=submit.prompt + submit.generated,
             sampling=sampling,
+            knobs=_knobs(sampling),
             draws=Draws(sampling.seed, submit.choice),
             max_tokens=submit.max_tokens,
             stop_tokens=frozenset(submit.stop_tokens),
@@ -138,8 +149,7 @@ class Sequence:
             grammar=submit.grammar,
             admitted=bool(submit.generated),
             history=History(submit.prompt, submit.generated) if penalised else None,
-            bias_tokens=np.array([token for token, _ in submit.bias], np.int32),
-            bias_values=np.array([value for _, value in submit.bias], np.float32),
+            bias=_biases(submit.bias) if submit.bias else None,
             logprobs=submit.logprobs,
         )
 
@@ -198,3 +208,12 @@ class Sequence:
         if not self.pays_prompt:
             return Usage(completion_tokens=completion)
         return Usage(self.prompt_length, self.cached, completion)
+
+
+def _knobs(sampling: Sampling) -> tuple[float, ...]:
+    penalties = sampling.presence_penalty, sampling.frequency_penalty, sampling.repetition_penalty
+    return sampling.temperature, sampling.top_p, sampling.min_p, *penalties
+
+
+def _biases(pairs: Collection[tuple[int, float]]) -> Biases:
+    return np.array([token for token, _ in pairs], np.int32), np.array([value for _, value in pairs], np.float32)

@@ -91,11 +91,9 @@ class CpuDevice:
         work = self._fitting(batch.tokens.size, batch.sample_rows.size)
         room = make_room(sampling)
         choice: Choice = make_choice(sampling, room, self._scratch)
-        shared, threads, begin = self._team.shared, self._pace.choose(batch.tokens.size), time.perf_counter()
-        self._team.run(
-            lambda rank: step(self._isa, rank, threads, shared, self._shape, self._packed, self._kv, work, rows, choice),
-            threads,
-        )
+        isa, shape, packed, kv, shared = self._isa, self._shape, self._packed, self._kv, self._team.shared
+        threads, begin = self._pace.choose(batch.tokens.size), time.perf_counter()
+        self._team.run(lambda rank, first: step(isa, rank, first, shared, shape, packed, kv, work, rows, choice), threads)
         self._pace.took(batch.tokens.size, threads, time.perf_counter() - begin)
         return room
 

@@ -100,6 +100,17 @@ def atomic_load(typing_context, array, index):
 
 
 @intrinsic
+def compare_exchange(typing_context, array, index, expected, value):
+    """array[index] = value if it is ``expected``, as one indivisible step, ordered as atomic_add; returns whether it was."""
+
+    def generate(context: Any, builder: ir.IRBuilder, _: Any, args: Any) -> ir.Value:
+        address = array_address(context, builder, array, args[0], args[1])
+        return builder.extract_value(builder.cmpxchg(address, args[2], args[3], "seq_cst", "seq_cst"), 1)
+
+    return types.boolean(array, types.int64, types.int64, types.int64), generate
+
+
+@intrinsic
 def relax(typing_context):
     """Give the other hyper-thread of this core a moment: a spin loop's pause."""
 

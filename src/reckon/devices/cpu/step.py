@@ -11,19 +11,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reckon.devices.cpu.compile import kernel
-from reckon.devices.cpu.intrinsics import PANEL, SUM_LANES
+from reckon.devices.cpu.intrinsics import PANEL, SUM_LANES, cycles
 from reckon.devices.cpu.isa import Isa, operand_dtype
 from reckon.devices.cpu.kernels import Attention, Operands, attend, from_bf16, gate, multiply, rms_norm, rotate, to_bf16
 from reckon.devices.cpu.layout import KV, Packed, Shape, padded
 from reckon.devices.cpu.sampling import Choice, pick
-from reckon.devices.cpu.team import Shared, meet, tickets
+from reckon.devices.cpu.team import Shared, join, meet, tickets
 from reckon.devices.cpu.tile import operand_bits
 
 ROW_BLOCK = 256
 """Rows multiplied by all panels before the next rows come, so that they stay in cache."""
 GROUP_ITEMS = 48
 """Rows times heads that attend together: enough to use each loaded key many times, few enough for the first-level cache."""
-FIRST = ("embed", "embed")
+FIRST = ("clear", "embed")
 LAYER = ("norm", "qkv", "rotate", "attend", "out", "norm", "gate up", "down")
 LAST = ("norm", "head", "sample")
 PHASES_PER_LAYER = len(LAYER)
@@ -224,7 +224,7 @@ def _sample(rank: int, shared: Shared, phase: int, shape: Shape, work: Work, cho
 def step(
     isa: Isa,
     rank: int,
-    threads: int,
+    first: int,
     shared: Shared,
     shape: Shape,
     weights: Packed,
@@ -235,36 +235,39 @@ def step(
 ) -> None:
     """Compute all rows, store their keys and values, leave the sampled rows' logits in ``work`` and their tokens in ``choice``.
 
-    With an empty ``choice`` the sampler does nothing: that is how logits are asked for.
+    With an empty ``choice`` the sampler does nothing: that is how logits are asked for. ``first`` is the team's number of the
+    first phase; a rank that comes when all is done does nothing.
     """
-    count = rows.tokens.size
+    count, last = rows.tokens.size, len(FIRST) + PHASES_PER_LAYER * shape.layers
+    if rank > 0 and not join(shared, first, last + len(LAST)):
+        return
     _clear(shared, 0, kv, rows)
+    meet(shared, first)
     _embed(shared, 1, shape, weights, work, rows)
-    meet(shared, threads)
+    meet(shared, first + 1)
     for layer in range(shape.layers):
-        phase = 2 + PHASES_PER_LAYER * layer
+        phase = len(FIRST) + PHASES_PER_LAYER * layer
         _norm_attention(isa, shared, phase, layer, shape, weights, work, count)
-        meet(shared, threads)
+        meet(shared, first + phase)
         _product(isa, shared, phase + 1, weights.qkv[layer], work.normed, work.qkv, count)
-        meet(shared, threads)
+        meet(shared, first + phase + 1)
         _rotate_and_store(isa, rank, shared, phase + 2, layer, shape, weights, kv, work, rows)
-        meet(shared, threads)
+        meet(shared, first + phase + 2)
         _attend(isa, rank, shared, phase + 3, layer, shape, kv, work, rows)
-        meet(shared, threads)
+        meet(shared, first + phase + 3)
         _product(isa, shared, phase + 4, weights.out[layer], work.attended, work.hidden, count)
-        meet(shared, threads)
+        meet(shared, first + phase + 4)
         _norm_mlp(isa, shared, phase + 5, layer, shape, weights, work, count)
-        meet(shared, threads)
+        meet(shared, first + phase + 5)
         _gate_up(isa, rank, shared, phase + 6, weights.gate_up[layer], work, count)
-        meet(shared, threads)
+        meet(shared, first + phase + 6)
         _product(isa, shared, phase + 7, weights.down[layer], work.active, work.hidden, count)
-        meet(shared, threads)
-    last = 2 + PHASES_PER_LAYER * shape.layers
+        meet(shared, first + phase + 7)
     _norm_sampled(isa, shared, last, shape, weights, work, rows)
-    meet(shared, threads)
+    meet(shared, first + last)
     _product(isa, shared, last + 1, weights.head, work.last, work.logits, rows.sampled.size)
-    meet(shared, threads)
+    meet(shared, first + last + 1)
     _sample(rank, shared, last + 2, shape, work, choice)
-    meet(shared, threads)
-    for _ in tickets(shared, last + 3, 0):
-        pass
+    meet(shared, first + last + 2)
+    if rank == 0:
+        shared.began[last + 3] = cycles()

@@ -1,23 +1,31 @@
 """Threads that run one compiled function together: who does what is settled by tickets, and a barrier ends each phase.
 
 No OpenMP and no other threading layer: every thread enters the same compiled call with its rank, so a step costs one
-dispatch, whatever the number of its phases. A thread that the system has put aside holds up only the ticket it has taken.
+dispatch, whatever the number of its phases. A thread joins when it comes and is waited for from then on: waking takes as long
+as a fifth of a tiny model's step, and one that the system keeps away holds up nobody. One that the system puts aside after
+that holds up what it has taken.
 """
 
 import threading
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from reckon.devices.cpu.compile import kernel
-from reckon.devices.cpu.intrinsics import atomic_add, atomic_load, cycles, give_way, relax
+from reckon.devices.cpu.intrinsics import atomic_add, atomic_load, compare_exchange, cycles, give_way, relax
 
 LINE = 8
 """int64 per cache line: counters that different threads write stand one line apart."""
 SPINS = 2000
 """Turns of the spin loop before a waiting thread offers its core to others; about as long as a short phase."""
+JOINED, PHASE = 1 << 12, 1 << 24
+"""``Shared.state`` is one number, so that nobody sees half of a change: the phase that runs, counted on from step to step,
+times PHASE; the threads that have joined, times JOINED; those of them that have arrived at its end."""
+
+Task: TypeAlias = Callable[[int, int], None]
+"""A step, called with a rank and the number of its first phase. The thread of rank 0 has joined; others must (``join``)."""
 
 
 class Shared(NamedTuple):
@@ -26,7 +34,7 @@ class Shared(NamedTuple):
     ``began`` is when the first ticket of each phase was taken, by ``cycles``; 0 for a phase without any.
     """
 
-    barrier: NDArray[np.int64]  # [2 * LINE]: arrived, generation
+    state: NDArray[np.int64]  # [LINE]
     tickets: NDArray[np.int64]  # [phases * LINE]
     began: NDArray[np.int64]  # [phases]
 
@@ -43,17 +51,35 @@ def tickets(shared: Shared, phase: int, count: int) -> Iterator[int]:
 
 
 @kernel()
-def meet(shared: Shared, threads: int) -> None:
-    """Wait until all threads are here; what any wrote before is then seen by all."""
-    if threads == 1:
+def join(shared: Shared, first: int, phases: int) -> bool:
+    """Take part in the step of these phases from now on; False when it is over, and nothing of it may be touched.
+
+    The thread then goes through the step from its beginning: of phases that are over no tickets are left.
+    """
+    while True:
+        state = atomic_load(shared.state, 0)
+        if not first <= state // PHASE < first + phases:
+            return False
+        if state % JOINED == state // JOINED % JOINED:  # the last one has arrived and is about to begin the next phase
+            relax()
+        elif compare_exchange(shared.state, 0, state, state + JOINED):
+            return True
+
+
+@kernel()
+def meet(shared: Shared, phase: int) -> None:
+    """Wait at the end of a phase until all who have joined are here; what any wrote before is then seen by all.
+
+    A phase that was over before the calling thread joined is passed.
+    """
+    if atomic_load(shared.state, 0) // PHASE != phase:
         return
-    generation = atomic_load(shared.barrier, LINE)
-    if atomic_add(shared.barrier, 0, 1) == threads - 1:
-        shared.barrier[0] = 0
-        atomic_add(shared.barrier, LINE, 1)
+    state = atomic_add(shared.state, 0, 1) + 1
+    if state % JOINED == state // JOINED % JOINED:
+        atomic_add(shared.state, 0, PHASE - state % JOINED)
         return
     spins = 0
-    while atomic_load(shared.barrier, LINE) == generation:
+    while atomic_load(shared.state, 0) // PHASE == phase:
         spins += 1
         if spins < SPINS:
             relax()
@@ -65,43 +91,48 @@ class Team:
     """``threads - 1`` helpers and the caller. Helpers sleep between calls."""
 
     def __init__(self, threads: int, phases: int) -> None:
-        self.shared = Shared(np.zeros(2 * LINE, np.int64), np.zeros(phases * LINE, np.int64), np.zeros(phases, np.int64))
-        self._task: Callable[[int], None] | None = None
+        self.shared = Shared(np.zeros(LINE, np.int64), np.zeros(phases * LINE, np.int64), np.zeros(phases, np.int64))
+        self._phases = phases
+        self._first = 0
+        self._step: tuple[Task, int] | None = None
+        """Task and first phase in one, so that nobody sees the one of this step and the other of the last."""
         self._failure: BaseException | None = None
         self._start = [threading.Lock() for _ in range(1, threads)]
-        self._end = [threading.Lock() for _ in range(1, threads)]
-        for lock in self._start + self._end:
+        for lock in self._start:
             lock.acquire()
         for rank in range(1, threads):
             threading.Thread(target=self._help, args=(rank,), name=f"cpu-{rank}", daemon=True).start()
 
-    def run(self, task: Callable[[int], None], threads: int) -> None:
-        """Call task(rank) in so many threads at once and return when all are done."""
-        self.shared.tickets[:] = 0
-        self._task = task
-        for lock in self._start[: threads - 1]:
-            lock.release()
-        task(0)
-        for lock in self._end[: threads - 1]:
-            lock.acquire()
+    def run(self, task: Task, threads: int) -> None:
+        """Do a step with so many threads: the caller, and helpers once they are awake. Returns when all phases are over."""
         if self._failure is not None:
             raise RuntimeError("a thread of the cpu device failed") from self._failure
+        self._first += self._phases
+        self.shared.tickets[:] = 0
+        self.shared.state[0] = self._first * PHASE + JOINED
+        self._step = task, self._first
+        for lock in self._start[: threads - 1]:
+            if lock.locked():  # else it has not woken since the last step, and will find this one
+                lock.release()
+        task(0, self._first)
 
     def close(self) -> None:
         """Let the helpers end."""
-        self._task = None
+        self._step = None
         for lock in self._start:
-            lock.release()
+            if lock.locked():
+                lock.release()
         self._start = []
 
     def _help(self, rank: int) -> None:
-        start, end = self._start[rank - 1], self._end[rank - 1]
+        start = self._start[rank - 1]
         while True:
             start.acquire()
-            if self._task is None:
+            step = self._step
+            if step is None:
                 return
+            task, first = step
             try:
-                self._task(rank)
-            except BaseException as failure:  # handed to the caller, which would wait for ever otherwise
+                task(rank, first)
+            except BaseException as failure:  # handed to the next caller
                 self._failure = failure
-            end.release()
