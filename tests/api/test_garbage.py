@@ -9,6 +9,7 @@ import pytest
 from api.answers.test_wire import Line
 from api.desk import Call, Desk, chat_body
 from reckon.api.answers.wire import EventStream
+from reckon.api.garbage import Garbage
 
 
 @pytest.fixture
@@ -52,3 +53,51 @@ def test_a_knot_would_be_found(kept: list[object]) -> None:
 
     Knot()
     assert [type(one) for one in ours(kept)] == [Knot]
+
+
+@pytest.fixture
+def collections() -> Iterator[list[dict[str, int]]]:
+    """The full collections, as Python tells of them; afterwards everything is as it was."""
+    full: list[dict[str, int]] = []
+
+    def told(phase: str, about: dict[str, int]) -> None:
+        if phase == "stop" and about["generation"] == 2:
+            full.append(about)
+
+    before = gc.get_threshold()
+    gc.callbacks.append(told)
+    yield full
+    gc.callbacks.remove(told)
+    gc.unfreeze()
+    gc.set_threshold(*before)
+
+
+def test_full_collections_wait_until_nobody_is_answered(collections: list[dict[str, int]]) -> None:
+    busy = True
+    garbage = Garbage(lambda: busy)
+    garbage.begin()
+    collections.clear()
+    gc.collect(1)
+    garbage.look()
+    assert collections == [], "somebody waits"
+    busy = False
+    garbage.look()
+    assert len(collections) == 1
+    garbage.look()
+    assert len(collections) == 1, "nothing has gathered since"
+
+
+async def test_garbage_is_looked_after_again_and_again(
+    collections: list[dict[str, int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("reckon.api.garbage.LOOK_SECONDS", 0.001)
+    garbage = Garbage(lambda: False)
+    garbage.begin()
+    collections.clear()
+    watching = asyncio.create_task(garbage.watch())
+    for count in (1, 2):
+        gc.collect(1)
+        async with asyncio.timeout(30):
+            while len(collections) < count:
+                await asyncio.sleep(0.001)
+    watching.cancel()

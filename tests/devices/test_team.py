@@ -1,6 +1,7 @@
 """Threads that do a step together: each piece of work once, phase after phase, and nobody waits for who has not come."""
 
 import threading
+import time
 from collections.abc import Iterator
 from typing import TypeAlias
 
@@ -9,8 +10,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from reckon.devices.cpu.intrinsics import compare_exchange
-from reckon.devices.cpu.team import JOINED, PHASE, Shared, Team, join, meet, tickets
+from reckon.devices.cpu import team
+from reckon.devices.cpu.intrinsics import atomic_load, compare_exchange, give_way
+from reckon.devices.cpu.team import JOINED, LINE, PHASE, Shared, Team, join, meet, tickets
 
 Counts: TypeAlias = NDArray[np.int64]
 PHASES = 50
@@ -18,13 +20,16 @@ ITEMS = 7
 
 
 @numba.njit(nogil=True)
-def work(
-    rank: int, first: int, shared: Shared, sums: NDArray[np.int64], shares: NDArray[np.int64], wrong: NDArray[np.int64]
-) -> None:
-    """Each phase doubles what the one before left and adds 1, item by item; what is not ready then is counted as wrong."""
-    if rank > 0 and not join(shared, first, PHASES):
+def work(rank: int, first: int, shared: Shared, left: int, sums: Counts, shares: Counts, wrong: Counts) -> None:
+    """Each phase doubles what the one before left and adds 1, item by item; what is not ready then is counted as wrong.
+
+    The caller leaves phase ``left`` to helpers, however long that takes.
+    """
+    if not join(shared, rank, first, PHASES):
         return
     for phase in range(PHASES):
+        while rank == 0 and phase == left and atomic_load(shared.tickets, phase * LINE) < ITEMS:
+            give_way()
         for item in tickets(shared, phase, ITEMS):
             for other in range(ITEMS):
                 wrong[rank] += sums[phase, other] != sums[phase, 0]
@@ -47,15 +52,15 @@ class Doing:
         self.team = Team(threads, PHASES)
         self.shares, self.wrong = np.zeros(threads, np.int64), np.zeros(threads, np.int64)
 
-    def step(self, threads: int, gate: threading.Event | None = None) -> int:
-        """Of the last phase, which every item must have; ``gate`` holds helpers up before they join."""
+    def step(self, threads: int, gate: threading.Event | None = None, left: int = -1) -> int:
+        """What every item has after the last phase; ``gate`` holds helpers up before they join."""
         sums = np.zeros((PHASES + 1, ITEMS), np.int64)
         sums[1:] = -1
 
         def task(rank: int, first: int) -> None:
             if rank > 0 and gate is not None:
                 gate.wait()
-            work(rank, first, self.team.shared, sums, self.shares, self.wrong)
+            work(rank, first, self.team.shared, left, sums, self.shares, self.wrong)
 
         self.team.run(task, threads)
         (value,) = set(sums[-1].tolist())
@@ -76,6 +81,45 @@ def test_every_piece_of_work_is_done_once_and_after_what_it_needs(doing: Doing) 
     assert doing.shares.sum() == 300 * PHASES * ITEMS and not doing.wrong.any()
 
 
+@pytest.mark.parametrize("threads", [2, 5])
+@pytest.mark.parametrize("left", [0, 1, PHASES // 2, PHASES - 1])
+def test_a_helper_joins_at_any_phase(threads: int, left: int) -> None:
+    doing = Doing(threads)
+    for _ in range(20):
+        assert doing.step(threads, left=left) == expected()
+    assert doing.shares.sum() == 20 * PHASES * ITEMS and not doing.wrong.any()
+    assert doing.shares[1:].sum() >= 20 * ITEMS
+    doing.team.close()
+
+
+def test_phases_are_counted_from_0_again() -> None:
+    doing = Doing(2)
+    doing.team._first = team.PHASES - 3 * PHASES // 2
+    for _ in range(4):
+        assert doing.step(2, left=1) == expected()
+    assert doing.team._first < 4 * PHASES and not doing.wrong.any()
+    doing.team.close()
+
+
+def test_a_step_that_does_not_begin_leaves_no_helper_behind() -> None:
+    """The caller fails before it joins; helpers that wait for it to begin must not come into the next step."""
+    doing = Doing(3)
+    for _ in range(20):
+        sums = np.zeros((PHASES + 1, ITEMS), np.int64)
+
+        def task(rank: int, first: int, sums: Counts = sums) -> None:
+            if rank == 0:
+                raise MemoryError
+            work(rank, first, doing.team.shared, -1, sums, doing.shares, doing.wrong)
+
+        with pytest.raises(MemoryError):
+            doing.team.run(task, 3)
+        assert doing.step(3, left=1) == expected()
+        assert not sums.any()
+    assert doing.shares.sum() == 20 * PHASES * ITEMS and not doing.wrong.any()
+    doing.team.close()
+
+
 def test_nobody_waits_for_a_helper_that_does_not_come_and_one_that_comes_too_late_does_nothing() -> None:
     doing, gate = Doing(3), threading.Event()
     for _ in range(5):
@@ -89,40 +133,42 @@ def test_nobody_waits_for_a_helper_that_does_not_come_and_one_that_comes_too_lat
 
 
 def test_only_as_many_are_called_as_are_wanted() -> None:
-    team, seen, called = Team(3, 1), [0, 0, 0], threading.Semaphore(0)
+    three, seen, called = Team(3, 1), [0, 0, 0], threading.Semaphore(0)
 
     def task(rank: int, first: int) -> None:
         seen[rank] += 1
         called.release()
 
     for threads in (3, 1, 2, 3):
-        team.run(task, threads)
+        three.run(task, threads)
         for _ in range(threads):
             assert called.acquire(timeout=30)
-    team.close()
+    three.close()
     assert seen == [4, 3, 2]
 
 
 def test_a_helper_that_fails_fails_the_next_step() -> None:
-    team, failed = Team(2, 1), threading.Event()
+    two, failed = Team(2, 1), threading.Event()
 
     def task(rank: int, first: int) -> None:
         if rank > 0:
             failed.set()
             raise ValueError("broken")
 
-    team.run(task, 2)
+    two.run(task, 2)
     assert failed.wait(timeout=30)
     with pytest.raises(RuntimeError, match="a thread of the cpu device failed") as error:
-        for _ in range(1000):  # it may still be on its way out
-            team.run(lambda rank, first: None, 1)
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline:  # it may still be on its way out
+            two.run(lambda rank, first: None, 1)
+            time.sleep(0.001)
     assert str(error.value.__cause__) == "broken"
-    team.close()
+    two.close()
 
 
 @numba.njit
 def joins(shared: Shared, first: int) -> bool:
-    return join(shared, first, 3)  # type: ignore[no-any-return]
+    return join(shared, 1, first, 3)  # type: ignore[no-any-return]
 
 
 @pytest.mark.parametrize(("phase", "may"), [(9, False), (10, True), (12, True), (13, False)])
@@ -139,7 +185,7 @@ def test_nobody_joins_while_a_phase_ends() -> None:
 
     @numba.njit(nogil=True)
     def enter(shared: Shared) -> bool:
-        return join(shared, 10, 3)  # type: ignore[no-any-return]
+        return join(shared, 1, 10, 3)  # type: ignore[no-any-return]
 
     enter.compile((numba.typeof(shared),))
     thread = threading.Thread(target=lambda: done.append(enter(shared)))

@@ -116,6 +116,9 @@ def test_of_a_long_prompt_only_the_end_is_read() -> None:
     tokens = [1, 2, *range(10, READ + 10), 31, 32]
     assert guess(Drafter(asked=len(tokens)), tokens, 1) == [33]
     assert guess(Drafter(asked=len(tokens)), [*tokens, 1, 2], 1) == []
+    begun = Drafter(asked=len(tokens))
+    guess(begun, [1, 2])
+    assert guess(begun, [*tokens, 2, tokens[4]], 1) == [], "what was not read is no gap between neighbours"
 
 
 def test_answers_do_not_run_into_each_other() -> None:
@@ -188,19 +191,23 @@ def bar(cost: StepCost, rows: int, tokens: int = 1) -> float:
     return next((chance for chance in chances if Worth(cost, rows, tokens).take(chance)), 2.0)
 
 
-def test_while_nothing_was_seen_a_row_is_a_tenth_of_a_step() -> None:
+def seen(*steps: tuple[int, float], times: int = 60) -> StepCost:
+    """After steps of (rows, seconds), all of them so many times."""
     cost = StepCost()
-    assert bar(cost, 1) == pytest.approx(0.1, abs=0.002)
-    cost.observe(1, 0.010)
-    assert bar(cost, 1) == pytest.approx(0.1, abs=0.002)
+    for _ in range(times):
+        for rows, seconds in steps:
+            cost.observe(rows, seconds)
+    return cost
+
+
+def test_while_nothing_was_seen_a_row_is_a_tenth_of_a_step() -> None:
+    assert bar(StepCost(), 1) == pytest.approx(0.1, abs=0.002)
+    assert bar(seen((1, 0.010)), 1) == pytest.approx(0.1, abs=0.002)
 
 
 def test_a_row_costs_what_it_did_in_steps_of_about_that_size() -> None:
     """5 ms, then 1 ms for each of the next rows, and 3 ms for each from 8 on."""
-    cost = StepCost()
-    for _ in range(50):
-        for rows, seconds in ((1, 0.005), (2, 0.006), (4, 0.008), (8, 0.012), (16, 0.036)):
-            cost.observe(rows, seconds)
+    cost = seen((1, 0.005), (2, 0.006), (4, 0.008), (8, 0.012), (16, 0.036))
     assert bar(cost, 1) == pytest.approx(1 / 5, abs=0.002)
     assert bar(cost, 4) == pytest.approx(1 / 8, abs=0.002)
     assert bar(cost, 10, tokens=2) == pytest.approx(2 * 3 / 18, abs=0.002)
@@ -208,35 +215,46 @@ def test_a_row_costs_what_it_did_in_steps_of_about_that_size() -> None:
 
 
 def test_more_rows_that_took_no_longer_cost_nothing() -> None:
-    cost = StepCost()
-    cost.observe(0, 1.0)  # which no step is
-    cost.observe(1, 0.010)
-    cost.observe(2, 0.009)
+    cost = seen((0, 1.0), (1, 0.010), (2, 0.009))  # a step of no rows is none
     assert bar(cost, 1) == 0.001 and not Worth(cost, 1, 1).take(0.0)
 
 
-def test_a_disturbed_step_counts_as_three() -> None:
-    cost, disturbed = StepCost(), StepCost()
-    for _ in range(10):
-        for each in (cost, disturbed):
-            each.observe(1, 0.010)
-            each.observe(2, 0.011)
-    for each, seconds in ((cost, 0.033), (disturbed, 100.0)):
-        each.observe(2, seconds)
+def test_what_steps_take_is_followed() -> None:
+    cost = seen((1, 0.010), (2, 0.011))
+    for _ in range(100):
+        cost.observe(1, 0.010)
+        cost.observe(2, 0.015)
+    assert bar(cost, 1) == pytest.approx(0.5, abs=0.01)
+
+
+@pytest.mark.parametrize("slow", [0, 1, 2])
+def test_of_the_first_steps_of_a_size_the_fastest_is_believed(slow: int) -> None:
+    cost = seen((1, 0.010))
+    for number in range(3):
+        assert bar(cost, 1) == pytest.approx(0.1, abs=0.002), "and none before there are three"
+        cost.observe(2, 5.0 if number == slow else 0.012)
+    assert bar(cost, 1) == pytest.approx(0.2, abs=0.002)
+
+
+def test_a_disturbed_step_counts_as_two() -> None:
+    disturbed, slow = seen((1, 0.010), (2, 0.011)), seen((1, 0.010), (2, 0.011))
+    for cost, seconds in ((disturbed, 100.0), (slow, 0.022)):
+        cost.observe(2, seconds)
         for _ in range(StepCost.EVERY):
-            each.observe(1, 0.010)
-    assert bar(cost, 1) == bar(disturbed, 1) < 0.5
+            cost.observe(1, 0.010)
+    assert bar(disturbed, 1) == bar(slow, 1) < 0.2
 
 
 def test_a_size_that_does_not_come_up_any_more_is_forgotten() -> None:
-    """One bad measurement said that guesses do not pay; without them there would never be another."""
-    cost = StepCost()
-    cost.observe(1, 0.010)
-    cost.observe(2, 0.030)
+    """A bad time said that guesses do not pay; without them there would never be another."""
+    cost = seen((1, 0.010), (2, 0.030))
     assert Worth(cost, 1, 1).hopeless
     for _ in range(StepCost.FORGOTTEN + StepCost.EVERY):
         cost.observe(1, 0.010)
     assert not Worth(cost, 1, 1).hopeless
+    for _ in range(StepCost.EVERY):
+        cost.observe(2, 0.011)
+    assert not Worth(cost, 1, 1).hopeless, "nor does what was forgotten come back"
 
 
 @pytest.mark.parametrize(

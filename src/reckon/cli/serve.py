@@ -4,7 +4,6 @@ The one place that puts config, catalogue, engines, ledger and API together.
 """
 
 import asyncio
-import gc
 import json
 import logging
 import resource
@@ -22,6 +21,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
 from reckon.api.app import Entry, create_app
+from reckon.api.garbage import Garbage
 from reckon.api.recording import Recorder, writable
 from reckon.catalog.source import Source, resolve
 from reckon.cli.client import EVERYWHERE, url_of
@@ -48,8 +48,6 @@ PHASES = {
     "compile": "compiling the step for",
 }
 FIRST_KEY = "first"
-COLLECTIONS = (700, 10, 100)
-"""Python's thresholds of garbage collection, the last ten times its default: all that lives is gone through then."""
 
 
 def serve(config: Config, models: Sequence[str]) -> int:
@@ -145,14 +143,13 @@ async def answer(
     task = asyncio.create_task(server.serve(sockets=[sock]))
     while not server.started and not task.done():
         await asyncio.sleep(0.005)
-    # What is there by now stays: a full collection that goes through all of the start takes 0.1 s or more.
-    # An answer leaves no cycles behind, only connections do; and to go through what thousands of streams hold takes as long.
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(*COLLECTIONS)
+    garbage = Garbage(busy=lambda: bool(server.server_state.tasks))
+    garbage.begin()
+    watching = asyncio.create_task(garbage.watch())
     if server.started:
         await greet()
     await task
+    watching.cancel()
 
 
 class _Server(uvicorn.Server):

@@ -6,14 +6,15 @@ Looking a continuation up in the text so far: Saxena 2023, "Prompt lookup decodi
 al. 2023, "Fast inference from transformers via speculative decoding".
 """
 
+import math
 from collections.abc import Callable, Sequence
 
 from reckon.worker.past import ASKED, NOWHERE, SAID, STREAKS, Keys, Past, Runs, follow
 
 MOST = 15
 """Guesses per step and answer."""
-LEARNT = 0.05
-"""Weight of the newest token in a chance."""
+WEIGHTS = [max(0.05, 1 / (seen + 2)) for seen in range(20)]
+"""Of the newest token in a chance, by how many there were: the first chance counts as one and a bit of them."""
 CERTAIN = 0.98
 READ = 4096
 """Tokens that are read at once, of a long prompt its last: reading holds up the step."""
@@ -30,7 +31,7 @@ class Drafter:
         self._past = past or Past()
         self._asked = asked
         self._own = Runs()
-        self._chances = self._past.chances.copy()
+        self._chances, self._seen = self._past.chances.copy(), self._past.seen.copy()
         self._known = 0
         self._trail, self._keys = NOWHERE, Keys()
 
@@ -59,13 +60,15 @@ class Drafter:
         """The answer is over: the account's next ones may say the same."""
         self._read(tokens)
         self._past.runs.take(self._own.said())
-        self._past.chances = self._chances
+        self._past.chances, self._past.seen = self._chances, self._seen
 
     def _read(self, tokens: Sequence[int]) -> None:
         """Learn from the tokens that came."""
-        own, past, chances = self._own, self._past.runs, self._chances
-        trail, keys = self._trail, self._keys
-        for at in range(max(self._known, len(tokens) - READ), len(tokens)):
+        own, past, chances, seen = self._own, self._past.runs, self._chances, self._seen
+        trail, keys, begin = self._trail, self._keys, max(self._known, len(tokens) - READ)
+        if begin > self._known:
+            trail, keys = NOWHERE, Keys()
+        for at in range(begin, len(tokens)):
             token = tokens[at]
             place = SAID if at >= self._asked else ASKED
             for run in keys:
@@ -76,7 +79,8 @@ class Drafter:
                     if right:
                         streak = min(known % STREAKS + 1, STREAKS - 1)
                     if at >= self._asked:
-                        chances[known] += LEARNT * (right - chances[known])
+                        chances[known] += WEIGHTS[seen[known]] * (right - chances[known])
+                        seen[known] = min(seen[known] + 1, len(WEIGHTS) - 1)
                 own.newer[run] = token, place + streak
                 place += STREAKS
             trail, keys = follow(trail, token)
@@ -85,30 +89,29 @@ class Drafter:
 
 
 class _Kind:
-    """Steps of about the same size: 1 row, 2 or 3, 4 to 7, and so on; their means, the newest counting most."""
+    """Steps of about the same size: 1 row, 2 or 3, 4 to 7, and so on.
 
-    KEPT = 0.95
-    """Of what was seen, at each new step."""
+    ``mean`` is (rows, seconds), the newest counting most. It begins with the fastest of the first FIRST, which often read their
+    code and data from far away, and a thread that the system put aside says nothing of the work either.
+    """
 
-    __slots__ = ("_rows", "_seconds", "_weight", "seen")
+    FIRST = 3
+    NEW = 0.05
+
+    __slots__ = ("count", "mean", "seen")
 
     def __init__(self) -> None:
-        self._weight = self._rows = self._seconds = 0.0
-        self.seen = 0
+        self.count = self.seen = 0
+        self.mean = 0.0, math.inf
 
     def observe(self, rows: int, seconds: float, step: int) -> None:
-        if self._weight > 1:
-            # A thread that the system put aside says nothing of the work.
-            seconds = min(seconds, 3 * self._seconds / self._weight)
-        self._weight = self._weight * self.KEPT + 1
-        self._rows = self._rows * self.KEPT + rows
-        self._seconds = self._seconds * self.KEPT + seconds
-        self.seen = step
-
-    @property
-    def mean(self) -> tuple[float, float]:
-        """Rows and seconds."""
-        return self._rows / self._weight, self._seconds / self._weight
+        self.count, self.seen = self.count + 1, step
+        before_rows, before = self.mean
+        if self.count > self.FIRST:
+            seconds = min(seconds, 2 * before)
+            self.mean = before_rows + self.NEW * (rows - before_rows), before + self.NEW * (seconds - before)
+        elif seconds < before:
+            self.mean = rows, seconds
 
 
 class StepCost:
@@ -122,7 +125,6 @@ class StepCost:
     """Steps after which a size that did not come up is no longer believed: else one bad measurement could be the last."""
     SHARE = 0.1
     """A row's share of a step of one row, until steps of different sizes were seen."""
-
     EVERY = 8
     """Steps until the means are taken anew, which takes longer than adding to them."""
 
@@ -138,16 +140,16 @@ class StepCost:
             return
         self._steps += 1
         size = rows.bit_length()
-        if new := size not in self._kinds:
-            self._kinds[size] = _Kind()
-        self._kinds[size].observe(rows, seconds, self._steps)
-        if new or self._steps % self.EVERY == 0:
-            since = self._steps - self.FORGOTTEN
-            self.means = [self._kinds[size].mean for size in sorted(self._kinds) if self._kinds[size].seen > since]
+        kind = self._kinds.setdefault(size, _Kind())
+        kind.observe(rows, seconds, self._steps)
+        if kind.count == _Kind.FIRST or self._steps % self.EVERY == 0:
+            self._kinds = {at: kind for at, kind in self._kinds.items() if kind.seen > self._steps - self.FORGOTTEN}
+            known = [self._kinds[at] for at in sorted(self._kinds)]
+            self.means = [kind.mean for kind in known if kind.count >= _Kind.FIRST] or [(1.0, 1.0)]
 
 
 class Worth:
-    """Whether one more guess makes a step's tokens cheaper: it is gone through guess by guess, best answer first."""
+    """Whether one more guess makes a step's tokens cheaper: answers are gone through in the step's order, guess by guess."""
 
     def __init__(self, cost: StepCost, rows: int, tokens: int) -> None:
         """A step of ``rows`` rows gives ``tokens`` tokens without guesses."""

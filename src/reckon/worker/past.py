@@ -59,17 +59,21 @@ class Runs:
         return {run: (token, place + PAST - SAID) for run, (token, place) in every.items() if place >= SAID}
 
     def take(self, runs: dict[int, Follower]) -> None:
-        """Many at once, of too many the newest."""
+        """Many at once; of too many, those that were seen first are left out."""
         self.make_room(len(runs))
         self.newer.update(islice(runs.items(), max(0, len(runs) - KEPT), None))
 
 
 class Past:
-    """Of one account: what its answers said lately, and how likely what stands in each place was right in the last one."""
+    """Of one account: what its answers said lately, and how likely what stands in each place was right in the last one.
+
+    ``seen`` is how many tokens that is known from.
+    """
 
     def __init__(self) -> None:
         self.runs = Runs()
         self.chances = [FIRST_CHANCE] * (3 * KINDS)
+        self.seen = [0] * (3 * KINDS)
 
 
 class Pasts:

@@ -1,8 +1,8 @@
 """How many threads enter a step: all, or one alone where that is faster, as it is for a tiny model whose cores others want too.
 
-All threads meet after each phase, and a thread that the system has put aside holds up the others for a slice of its scheduler,
-some milliseconds: many times what a short step takes. Bits do not depend on threads, so each step may choose anew. What it
-chooses by is what steps took, all threads and one alone; the one that is not chosen is tried now and then.
+Threads that take part meet after each phase, and one that the system has put aside holds up the others for a slice of its
+scheduler, some milliseconds: many times what a short step takes. Bits do not depend on threads, so each step may choose anew.
+What it chooses by is what steps took, all threads and one alone; the one that is not chosen is tried now and then.
 """
 
 SHORT_SECONDS = 0.005

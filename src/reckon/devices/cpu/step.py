@@ -239,7 +239,7 @@ def step(
     first phase; a rank that comes when all is done does nothing.
     """
     count, last = rows.tokens.size, len(FIRST) + PHASES_PER_LAYER * shape.layers
-    if rank > 0 and not join(shared, first, last + len(LAST)):
+    if not join(shared, rank, first, last + len(LAST)):
         return
     _clear(shared, 0, kv, rows)
     meet(shared, first)

@@ -2,8 +2,8 @@
 
 No OpenMP and no other threading layer: every thread enters the same compiled call with its rank, so a step costs one
 dispatch, whatever the number of its phases. A thread joins when it comes and is waited for from then on: waking takes as long
-as a fifth of a tiny model's step, and one that the system keeps away holds up nobody. One that the system puts aside after
-that holds up what it has taken.
+as a fifth of a tiny model's step, and one that the system keeps away holds up nobody. One that it puts aside later holds up the
+phase.
 """
 
 import threading
@@ -20,12 +20,13 @@ LINE = 8
 """int64 per cache line: counters that different threads write stand one line apart."""
 SPINS = 2000
 """Turns of the spin loop before a waiting thread offers its core to others; about as long as a short phase."""
-JOINED, PHASE = 1 << 12, 1 << 24
-"""``Shared.state`` is one number, so that nobody sees half of a change: the phase that runs, counted on from step to step,
-times PHASE; the threads that have joined, times JOINED; those of them that have arrived at its end."""
+JOINED, PHASE, PHASES = 1 << 12, 1 << 24, 1 << 38
+"""``Shared.state`` is one number, so that nobody sees half of a change: the phase that runs, times PHASE; the threads that have
+joined, times JOINED; those of them that have arrived at the phase's end. Where these two are the same, the next phase is about
+to begin, and nobody may join. Phases are counted on from step to step, up to PHASES, then from 0 again."""
 
 Task: TypeAlias = Callable[[int, int], None]
-"""A step, called with a rank and the number of its first phase. The thread of rank 0 has joined; others must (``join``)."""
+"""A step, called with a rank and the number of its first phase. Before anything else it must ``join``."""
 
 
 class Shared(NamedTuple):
@@ -51,19 +52,34 @@ def tickets(shared: Shared, phase: int, count: int) -> Iterator[int]:
 
 
 @kernel()
-def join(shared: Shared, first: int, phases: int) -> bool:
+def _wait(spins: int) -> int:
+    """One turn of a loop that waits for another thread; returns how many there were."""
+    if spins < SPINS:
+        relax()
+    else:
+        give_way()
+    return spins + 1
+
+
+@kernel()
+def join(shared: Shared, rank: int, first: int, phases: int) -> bool:
     """Take part in the step of these phases from now on; False when it is over, and nothing of it may be touched.
 
-    The thread then goes through the step from its beginning: of phases that are over no tickets are left.
+    Rank 0 begins the step. Who comes later goes through all of it, too: of phases that are over no tickets are left.
     """
+    if rank == 0:
+        atomic_add(shared.state, 0, JOINED)
+        return True
+    spins = 0
     while True:
         state = atomic_load(shared.state, 0)
         if not first <= state // PHASE < first + phases:
             return False
-        if state % JOINED == state // JOINED % JOINED:  # the last one has arrived and is about to begin the next phase
-            relax()
-        elif compare_exchange(shared.state, 0, state, state + JOINED):
-            return True
+        if state % JOINED != state // JOINED % JOINED:
+            if compare_exchange(shared.state, 0, state, state + JOINED):
+                return True
+            continue
+        spins = _wait(spins)
 
 
 @kernel()
@@ -80,11 +96,7 @@ def meet(shared: Shared, phase: int) -> None:
         return
     spins = 0
     while atomic_load(shared.state, 0) // PHASE == phase:
-        spins += 1
-        if spins < SPINS:
-            relax()
-        else:
-            give_way()
+        spins = _wait(spins)
 
 
 class Team:
@@ -94,8 +106,8 @@ class Team:
         self.shared = Shared(np.zeros(LINE, np.int64), np.zeros(phases * LINE, np.int64), np.zeros(phases, np.int64))
         self._phases = phases
         self._first = 0
-        self._step: tuple[Task, int] | None = None
-        """Task and first phase in one, so that nobody sees the one of this step and the other of the last."""
+        self._step: tuple[Task, int, int] | None = None
+        """Task, first phase and threads in one, so that nobody sees a part of this step and a part of the last."""
         self._failure: BaseException | None = None
         self._start = [threading.Lock() for _ in range(1, threads)]
         for lock in self._start:
@@ -107,14 +119,18 @@ class Team:
         """Do a step with so many threads: the caller, and helpers once they are awake. Returns when all phases are over."""
         if self._failure is not None:
             raise RuntimeError("a thread of the cpu device failed") from self._failure
-        self._first += self._phases
+        self._first = first = (self._first + self._phases) % PHASES
         self.shared.tickets[:] = 0
-        self.shared.state[0] = self._first * PHASE + JOINED
-        self._step = task, self._first
+        self.shared.state[0] = first * PHASE
+        self._step = task, first, threads
         for lock in self._start[: threads - 1]:
             if lock.locked():  # else it has not woken since the last step, and will find this one
                 lock.release()
-        task(0, self._first)
+        try:
+            task(0, first)
+        except BaseException:  # it never began: who waits for that to join is sent away
+            self.shared.state[0] = (first + self._phases) * PHASE
+            raise
 
     def close(self) -> None:
         """Let the helpers end."""
@@ -131,8 +147,10 @@ class Team:
             step = self._step
             if step is None:
                 return
-            task, first = step
+            task, first, threads = step
             try:
-                task(rank, first)
+                if rank < threads:
+                    task(rank, first)
             except BaseException as failure:  # handed to the next caller
                 self._failure = failure
+            del step, task  # and with them the step's arrays
