@@ -44,7 +44,7 @@ def measure(queued: int) -> list[Row]:
 
 
 def _measure(name: str, submits: Iterator[Submit], running: int) -> Row:
-    scheduler = Scheduler(Blocks(BLOCKS), STEP_TOKENS, PLACES)
+    scheduler = Scheduler(Blocks(BLOCKS), STEP_TOKENS, PLACES, drafts=False)
     _keep_a_prefix(scheduler)
     for request in range(running):
         scheduler.submit(_ask(10**6 + request, most=10**6))
