@@ -54,8 +54,8 @@ def _engine(numbers: Numbers) -> tuple[str, list[str]]:
 
 
 def _versus(numbers: Numbers) -> tuple[str, list[str]]:
-    if "cases" not in numbers or "contestants" not in numbers:
-        raise BadSetting("a record of versus must be of engines: that of servers has no place on the page")
+    if "servers" in numbers:
+        return _servers(numbers)
     who = []
     for name, one in numbers["contestants"].items():
         versions = ", ".join(f"{key} {value}" for key, value in (one.get("versions") or {}).items())
@@ -72,6 +72,32 @@ def _versus(numbers: Numbers) -> tuple[str, list[str]]:
     return f"Beside the peers: {numbers['model']}, {numbers['threads']} threads, {numbers['rounds']} rounds", [
         _table(("contestant", "versions", "settings", "out"), who),
         _table(("case", "contestant", "ms", "tokens/s", "ours is × faster", "good samples"), rows),
+    ]
+
+
+def _servers(numbers: Numbers) -> tuple[str, list[str]]:
+    """Of ``versus --http``. The first server is ours."""
+    ours, *_ = numbers["servers"]
+    lost = numbers["lost"]
+    who = [
+        (name, one["version"], f"`{' '.join(one['command'])}`", lost[name] or "") for name, one in numbers["servers"].items()
+    ]
+    rows = []
+    for clients, found in numbers["clients"].items():
+        for name, turns in found.items():
+            good = [turn for turn in turns if not turn["disturbed"]]
+            both = [
+                mine["tokens_per_second"] / theirs["tokens_per_second"]
+                for mine, theirs in zip(found.get(ours, []), turns, strict=False)  # a server that failed has fewer
+                if not (mine["disturbed"] or theirs["disturbed"])
+            ]
+            rate = median([turn["tokens_per_second"] for turn in good]) if good else None
+            first = median([median(turn["first_seconds"]) for turn in good]) if good else None
+            ratio = median(both) if both else None
+            rows.append((clients, name, _number(rate), _number(ratio), _milliseconds(first), f"{len(good)} of {len(turns)}"))
+    return f"Beside the peers' servers: {numbers['model']}, {numbers['threads']} threads, {numbers['rounds']} rounds", [
+        _table(("server", "version", "command", "out"), who),
+        _table(("clients", "server", "tokens/s", "ours is × faster", "first text, ms", "good rounds"), rows),
     ]
 
 
