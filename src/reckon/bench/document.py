@@ -5,7 +5,7 @@ Knows each bench's numbers as they stand in its record; measures nothing.
 
 from collections.abc import Callable, Mapping, Sequence
 from statistics import median
-from typing import Any
+from typing import Any, NamedTuple
 
 from reckon.errors import BadSetting
 
@@ -85,20 +85,35 @@ def _servers(numbers: Numbers) -> tuple[str, list[str]]:
     rows = []
     for clients, found in numbers["clients"].items():
         for name, turns in found.items():
-            good = [turn for turn in turns if not turn["disturbed"]]
-            both = [
-                mine["tokens_per_second"] / theirs["tokens_per_second"]
-                for mine, theirs in zip(found.get(ours, []), turns, strict=False)  # a server that failed has fewer
-                if not (mine["disturbed"] or theirs["disturbed"])
-            ]
-            rate = median([turn["tokens_per_second"] for turn in good]) if good else None
-            first = median([median(turn["first_seconds"]) for turn in good]) if good else None
-            ratio = median(both) if both else None
-            rows.append((clients, name, _number(rate), _number(ratio), _milliseconds(first), f"{len(good)} of {len(turns)}"))
+            one = served(turns, found.get(ours, []))
+            ratio = median(one.ratios) if one.ratios else None
+            rows.append((clients, name, _number(one.rate), _number(ratio), _milliseconds(one.first), one.good))
     return f"Beside the peers' servers: {numbers['model']}, {numbers['threads']} threads, {numbers['rounds']} rounds", [
         _table(("server", "version", "command", "out"), who),
         _table(("clients", "server", "tokens/s", "ours is × faster", "first text, ms", "good rounds"), rows),
     ]
+
+
+class Served(NamedTuple):
+    """Medians of a server's good rounds, None without one; ``ratios`` are our rate over its, where a round is good for both."""
+
+    rate: float | None
+    first: float | None
+    ratios: list[float]
+    good: str
+
+
+def served(turns: Sequence[Numbers], ours: Sequence[Numbers]) -> Served:
+    """On the page as on the screen: a server's turns with a number of clients, as the record has them, beside ours."""
+    good = [turn for turn in turns if not turn["disturbed"]]
+    rate = median([turn["tokens_per_second"] for turn in good]) if good else None
+    first = median([median(turn["first_seconds"]) for turn in good]) if good else None
+    ratios = [
+        mine["tokens_per_second"] / theirs["tokens_per_second"]
+        for mine, theirs in zip(ours, turns, strict=False)  # a server that failed has fewer
+        if not (mine["disturbed"] or theirs["disturbed"])
+    ]
+    return Served(rate, first, ratios, f"{len(good)} of {len(turns)}")
 
 
 def _case(case: Numbers) -> str:

@@ -15,6 +15,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from reckon.bench.document import served
 from reckon.bench.peers.orders import busy_seconds
 from reckon.bench.versus.clients import Streamed, Wanted, crowd
 from reckon.bench.versus.conductor import Notice, Patience
@@ -37,11 +38,6 @@ class Turn:
     def rate(self) -> float:
         """Tokens a second, from the first request to the last answer."""
         return sum(answer.tokens for answer in self.answers) / self.burst.seconds
-
-    @property
-    def first(self) -> float:
-        """Median seconds to the first text."""
-        return statistics.median(answer.first for answer in self.answers)
 
 
 @dataclass(slots=True)
@@ -114,30 +110,20 @@ async def _within(seconds: float, asking: Awaitable[list[Streamed]]) -> list[Str
 def show(console: Console, record: WebRecord, names: Sequence[str], cores: int) -> None:
     """A row for each number of clients and each server; the first one is ours."""
     table = Table("clients", "server", "tokens/s", "ours is ×", "first text, ms", "good rounds")
-    for clients, turns in record.turns.items():
-        ours = turns.get(names[0], [])
+    for clients, found in as_json(record, names, cores)["clients"].items():
         for name in names:
-            theirs = turns.get(name, [])
-            good = [turn for turn in theirs if not turn.burst.disturbed(cores)]
-            if not good:
-                table.add_row(str(clients), name, record.lost.get(name, "disturbed"), "", "", f"0 of {len(theirs)}")
+            one = served(found.get(name, []), found.get(names[0], []))
+            if one.rate is None or one.first is None:
+                table.add_row(clients, name, record.lost.get(name, "disturbed"), "", "", one.good)
                 continue
-            ratio = "" if name == names[0] else _ratio(ours, theirs, cores)
-            rate, first = (
-                statistics.median(values) for values in zip(*((turn.rate, turn.first) for turn in good), strict=True)
-            )
-            table.add_row(str(clients), name, f"{rate:,.1f}", ratio, f"{first * 1e3:,.0f}", f"{len(good)} of {len(theirs)}")
+            ratio = "" if name == names[0] else _ratio(one.ratios)
+            table.add_row(clients, name, f"{one.rate:,.1f}", ratio, f"{one.first * 1e3:,.0f}", one.good)
         table.add_section()
     console.print(table)
 
 
-def _ratio(ours: Sequence[Turn], theirs: Sequence[Turn], cores: int) -> str:
-    both = [
-        our.rate / their.rate
-        for our, their in zip(ours, theirs, strict=False)
-        if not (our.burst.disturbed(cores) or their.burst.disturbed(cores))
-    ]
-    return f"{statistics.median(both):.2f} ({min(both):.2f}–{max(both):.2f})" if both else ""
+def _ratio(ratios: Sequence[float]) -> str:
+    return f"{statistics.median(ratios):.2f} ({min(ratios):.2f}–{max(ratios):.2f})" if ratios else ""
 
 
 def as_json(record: WebRecord, names: Sequence[str], cores: int) -> dict[str, Any]:
