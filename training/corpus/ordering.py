@@ -91,12 +91,17 @@ def sorting(rng: Random, split: Split) -> Talk:
 def several(rng: Random) -> tuple[int, ...]:
     """The numbers. Half the lists stay below 100; the same number rarely comes twice."""
     lengths = digits(rng)
-    return tuple(number(rng, rng.choice(lengths)) for _ in range(rng.choice((2, 3, 3, 4, 4, 5, 5, 6, 6))))
+    return numbers_of(rng, lengths, rng.choice((2, 3, 3, 4, 4, 5, 5, 6, 6)))
 
 
 def digits(rng: Random) -> tuple[int, ...]:
     """How many digits the numbers of a list may have."""
     return (1, 2, 2, 2) if rng.random() < 0.5 else (1, 2, 2, 3, 3)
+
+
+def numbers_of(rng: Random, lengths: tuple[int, ...], count: int) -> tuple[int, ...]:
+    """So many numbers, each with one of these numbers of digits."""
+    return tuple(number(rng, rng.choice(lengths)) for _ in range(count))
 
 
 def without_held_out_pairs(rng: Random) -> tuple[int, ...]:
@@ -106,7 +111,7 @@ def without_held_out_pairs(rng: Random) -> tuple[int, ...]:
     """
     lengths, count = digits(rng), rng.choice((2, 3, 4, 4, 5, 5, 6, 6, 6, 7))
     while True:
-        numbers = tuple(number(rng, rng.choice(lengths)) for _ in range(count))
+        numbers = numbers_of(rng, lengths, count)
         if all(split_of(list_key(pair)) == "train" for pair in combinations(numbers, 2)):
             return numbers
 

@@ -1,7 +1,7 @@
 """When Python collects garbage: a full collection goes through all that lives, and every stream waits meanwhile.
 
 Answers leave no cycles behind, connections do. So full collections are made when nobody is being answered, and in between only
-when very much has gathered. 2,000 streams are gone through in some 18 ms.
+when very much has gathered. To go through what 2,000 streams hold took 80 to 280 ms.
 """
 
 import asyncio

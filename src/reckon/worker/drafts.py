@@ -9,12 +9,12 @@ al. 2023, "Fast inference from transformers via speculative decoding".
 import math
 from collections.abc import Callable, Sequence
 
-from reckon.worker.past import ASKED, NOWHERE, SAID, STREAKS, Keys, Past, Runs, follow
+from reckon.worker.past import ASKED, NOWHERE, SAID, STREAKS, Follower, Keys, Past, Runs, follow
 
 MOST = 15
 """Guesses per step and answer."""
 WEIGHTS = [max(0.05, 1 / (seen + 2)) for seen in range(20)]
-"""Of the newest token in a chance, by how many there were: the first chance counts as one and a bit of them."""
+"""Of the newest token in a chance, by how many there were before: the first chance counts as one of them."""
 CERTAIN = 0.98
 READ = 4096
 """Tokens that are read at once, of a long prompt its last: reading holds up the step."""
@@ -41,12 +41,12 @@ class Drafter:
         ``tokens`` are prompt and answer; they only ever grow between calls.
         """
         self._read(tokens)
-        own, past, chances = self._own, self._past.runs, self._chances
+        chances = self._chances
         trail, keys, guesses, chance = self._trail, self._keys, list[int](), 1.0
         for _ in range(min(most, MOST)):
             likeliest, best = -1, 0.0
             for run in keys:
-                found = own.newer.get(run) or own.older.get(run) or past.newer.get(run) or past.older.get(run)
+                found = self._find(run)
                 if found and chances[found[1]] > best:
                     likeliest, best = found[0], chances[found[1]]
             chance *= best
@@ -62,9 +62,14 @@ class Drafter:
         self._past.runs.take(self._own.said())
         self._past.chances, self._past.seen = self._chances, self._seen
 
+    def _find(self, run: int) -> Follower | None:
+        """What is known of a run, from the answer itself if there is anything."""
+        own, past = self._own, self._past.runs
+        return own.newer.get(run) or own.older.get(run) or past.newer.get(run) or past.older.get(run)
+
     def _read(self, tokens: Sequence[int]) -> None:
         """Learn from the tokens that came."""
-        own, past, chances, seen = self._own, self._past.runs, self._chances, self._seen
+        own, chances, seen = self._own, self._chances, self._seen
         trail, keys, begin = self._trail, self._keys, max(self._known, len(tokens) - READ)
         if begin > self._known:
             trail, keys = NOWHERE, Keys()
@@ -72,7 +77,7 @@ class Drafter:
             token = tokens[at]
             place = SAID if at >= self._asked else ASKED
             for run in keys:
-                found = own.newer.get(run) or own.older.get(run) or past.newer.get(run) or past.older.get(run)
+                found = self._find(run)
                 streak = 0
                 if found:
                     right, known = found[0] == token, found[1]
