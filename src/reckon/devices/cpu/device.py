@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from reckon.devices.base import Progress
 from reckon.devices.batch import Batch, Sampled, SamplingRows
 from reckon.devices.cpu import isa as sets
+from reckon.devices.cpu.arena import arena
 from reckon.devices.cpu.compile import target
 from reckon.devices.cpu.layout import KV, Shape, kv_block_elements, pack, padded, shape_of
 from reckon.devices.cpu.pace import Pace
@@ -59,7 +60,7 @@ class CpuDevice:
             raise MemoryError(f"{blocks} KV blocks take {needed} bytes of {free} that are free")
         keys, values = kv_block_elements(self._arch)
         lead = (blocks, self._arch.layers, self._arch.kv_heads)
-        self._kv = KV(np.zeros((*lead, keys), np.uint16), np.zeros((*lead, values), np.uint16))
+        self._kv = KV(**arena(keys=((*lead, keys), np.uint16), values=((*lead, values), np.uint16)))
 
     def logits(self, batch: Batch) -> NDArray[np.float32]:
         self._run(batch, _NO_SAMPLING)

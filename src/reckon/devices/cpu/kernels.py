@@ -18,8 +18,8 @@ from reckon.devices.cpu.tile import operand, tile
 
 PAIRS_IN_CACHE = 608
 """Pairs of k multiplied before the next of many rows come: 608 * PANEL * 4 bytes stay in a core's second-level cache."""
-ROWS_IN_STRIPS = 32
-"""More rows than these lie too far apart to be walked strip by strip: each strip would touch a page of every one."""
+FEW_ROWS = 16
+"""So many rows are done with a strip before memory has brought the next, unless strips are short."""
 LOG2_E = np.float32(math.log2(math.e))
 NEVER = np.float32(-np.inf)
 
@@ -100,10 +100,9 @@ def multiply(isa: Isa, w, w_at, x, x_at, x_stride, out, out_at, out_stride, pair
 
     k is cut so that a piece of the panel stays in cache for all rows. A cut is exact: the accumulator rests in ``out``.
     """
-    size = PAIRS_IN_CACHE if rows > 8 else pairs
-    ahead = 0
-    if isa.strip > 0 and rows <= ROWS_IN_STRIPS:
-        size = ahead = isa.strip
+    size, ahead = PAIRS_IN_CACHE if rows > 8 else pairs, 0
+    if isa.strip > 0:
+        size = ahead = isa.strip if rows > FEW_ROWS else isa.strip // 2
     for k in range(0, pairs, size):
         count = min(size, pairs - k)
         at = w_at + k * PANEL * 2

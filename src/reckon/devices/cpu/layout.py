@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from reckon.devices.base import Progress
 from reckon.devices.batch import BLOCK_SIZE
+from reckon.devices.cpu.arena import Plan, arena
 from reckon.devices.cpu.intrinsics import PANEL
 from reckon.models.arch import Arch
 from reckon.models.weights import EMBEDDING, FINAL_NORM, Weights, head_name, layer_names
@@ -71,8 +72,8 @@ def shape_of(arch: Arch) -> Shape:
     )  # fmt: skip
 
 
-def _panels(rows: int, columns: int, *lead: int) -> Panels:
-    return np.zeros((*lead, padded(rows) // PANEL, columns * PANEL), np.uint16)
+def _panels(rows: int, columns: int, *lead: int) -> Plan:
+    return (*lead, padded(rows) // PANEL, columns * PANEL), np.uint16
 
 
 def _fill(panels: Panels, matrix: NDArray[np.uint16], at: int = 0) -> None:
@@ -92,19 +93,26 @@ def pack(arch: Arch, weights: Weights, progress: Progress) -> Packed:
     head_dim, hidden, middle = arch.head_dim, arch.hidden_size, arch.intermediate_size
     q_rows, kv_rows = arch.heads * head_dim, arch.kv_heads * head_dim
     packed = Packed(
-        qkv=_panels(q_rows + 2 * kv_rows, hidden, arch.layers),
-        qkv_bias=np.zeros((arch.layers, padded(q_rows + 2 * kv_rows)), np.float32),
-        out=_panels(hidden, q_rows, arch.layers),
-        gate_up=_panels(2 * padded(middle), hidden, arch.layers),
-        down=_panels(hidden, middle, arch.layers),
-        attention_norm=np.empty((arch.layers, hidden), np.float32),
-        mlp_norm=np.empty((arch.layers, hidden), np.float32),
-        last_norm=weights.f32(FINAL_NORM),
-        head=_panels(arch.vocab_size, hidden),
-        embedding=np.empty((0, hidden), np.uint16) if arch.tied else weights.bf16(EMBEDDING).copy(),
-        cosine=_angles(arch, np.cos),
-        sine=_angles(arch, np.sin),
+        **arena(
+            qkv=_panels(q_rows + 2 * kv_rows, hidden, arch.layers),
+            qkv_bias=((arch.layers, padded(q_rows + 2 * kv_rows)), np.float32),
+            out=_panels(hidden, q_rows, arch.layers),
+            gate_up=_panels(2 * padded(middle), hidden, arch.layers),
+            down=_panels(hidden, middle, arch.layers),
+            attention_norm=((arch.layers, hidden), np.float32),
+            mlp_norm=((arch.layers, hidden), np.float32),
+            last_norm=((hidden,), np.float32),
+            head=_panels(arch.vocab_size, hidden),
+            embedding=((0 if arch.tied else arch.vocab_size, hidden), np.uint16),
+            cosine=((arch.context, head_dim // 2), np.float32),
+            sine=((arch.context, head_dim // 2), np.float32),
+        )
     )
+    packed.last_norm[:] = weights.f32(FINAL_NORM)
+    if not arch.tied:
+        packed.embedding[:] = weights.bf16(EMBEDDING)
+    packed.cosine[:] = _angles(arch, np.cos)
+    packed.sine[:] = _angles(arch, np.sin)
     for layer in range(arch.layers):
         progress("weights", layer, arch.layers + 1)
         _pack_layer(arch, weights, packed, layer)

@@ -10,6 +10,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from reckon.devices.cpu.arena import arena
 from reckon.devices.cpu.compile import kernel
 from reckon.devices.cpu.intrinsics import PANEL, SUM_LANES, cycles
 from reckon.devices.cpu.isa import Isa, operand_dtype
@@ -68,21 +69,23 @@ def make_work(isa: Isa, shape: Shape, rows: int, sampled: int, threads: int) -> 
     operands = operand_dtype(isa)
     queries, keys = shape.heads * shape.head_dim, shape.kv_heads * shape.head_dim
     return Work(
-        hidden=np.zeros((rows, padded(shape.hidden)), np.float32),
-        normed=np.zeros((rows, shape.hidden), operands),
-        qkv=np.zeros((rows, padded(queries + 2 * keys)), np.float32),
-        queries=np.zeros((shape.kv_heads, rows, group * shape.head_dim), operands),
-        keys=np.zeros((threads, shape.head_dim), operands),
-        attended=np.zeros((rows, queries), operands),
-        gates=np.zeros((threads, 2 * ROW_BLOCK, PANEL), np.float32),
-        active=np.zeros((rows, padded(shape.intermediate)), operands),
-        last=np.zeros((sampled, shape.hidden), operands),
-        logits=np.zeros((sampled, padded(shape.vocab)), np.float32),
-        scores=np.zeros((threads, items, PANEL), np.float32),
-        weights=np.zeros((threads, items, PANEL), operands),
-        sums=np.zeros((threads, items, width), np.float32),
-        best=np.zeros((threads, items), np.float32),
-        total=np.zeros((threads, items, SUM_LANES), np.float32),
+        **arena(
+            hidden=((rows, padded(shape.hidden)), np.float32),
+            normed=((rows, shape.hidden), operands),
+            qkv=((rows, padded(queries + 2 * keys)), np.float32),
+            queries=((shape.kv_heads, rows, group * shape.head_dim), operands),
+            keys=((threads, shape.head_dim), operands),
+            attended=((rows, queries), operands),
+            gates=((threads, 2 * ROW_BLOCK, PANEL), np.float32),
+            active=((rows, padded(shape.intermediate)), operands),
+            last=((sampled, shape.hidden), operands),
+            logits=((sampled, padded(shape.vocab)), np.float32),
+            scores=((threads, items, PANEL), np.float32),
+            weights=((threads, items, PANEL), operands),
+            sums=((threads, items, width), np.float32),
+            best=((threads, items), np.float32),
+            total=((threads, items, SUM_LANES), np.float32),
+        )
     )
 
 
@@ -120,15 +123,25 @@ def _embed(shared: Shared, phase: int, shape: Shape, weights: Packed, work: Work
 
 
 @kernel()
-def _product(isa: Isa, shared: Shared, phase: int, panels, x, out, rows: int) -> None:
-    """out[:rows] += x[:rows] . panels: one ticket is one panel for a block of rows."""
+def _product(isa: Isa, rank: int, shared: Shared, phase: int, panels, work: Work, x, out, rows: int) -> None:
+    """out[:rows] += x[:rows] . panels: one ticket is one panel for a block of rows.
+
+    The sums grow side by side and not in ``out``, whose rows are so far apart that they push each other out of the cache.
+    """
+    room = work.gates[rank]
     pairs = panels.shape[1] // (2 * PANEL)
     blocks = (rows + ROW_BLOCK - 1) // ROW_BLOCK
     for ticket in tickets(shared, phase, panels.shape[0] * blocks):
         panel, first = ticket % panels.shape[0], ticket // panels.shape[0] * ROW_BLOCK
         count = min(ROW_BLOCK, rows - first)
-        at = first * out.shape[1] + panel * PANEL
-        multiply(isa, panels[panel], 0, x, first * x.shape[1], x.shape[1], out, at, out.shape[1], pairs, count)
+        columns = out[first : first + count, panel * PANEL : (panel + 1) * PANEL]
+        for row in range(count):
+            for column in range(PANEL):
+                room[row, column] = columns[row, column]
+        multiply(isa, panels[panel], 0, x, first * x.shape[1], x.shape[1], room, 0, PANEL, pairs, count)
+        for row in range(count):
+            for column in range(PANEL):
+                columns[row, column] = room[row, column]
 
 
 @kernel()
@@ -249,23 +262,23 @@ def step(
         phase = len(FIRST) + PHASES_PER_LAYER * layer
         _norm_attention(isa, shared, phase, layer, shape, weights, work, count)
         meet(shared, first + phase)
-        _product(isa, shared, phase + 1, weights.qkv[layer], work.normed, work.qkv, count)
+        _product(isa, rank, shared, phase + 1, weights.qkv[layer], work, work.normed, work.qkv, count)
         meet(shared, first + phase + 1)
         _rotate_and_store(isa, rank, shared, phase + 2, layer, shape, weights, kv, work, rows)
         meet(shared, first + phase + 2)
         _attend(isa, rank, shared, phase + 3, layer, shape, kv, work, rows)
         meet(shared, first + phase + 3)
-        _product(isa, shared, phase + 4, weights.out[layer], work.attended, work.hidden, count)
+        _product(isa, rank, shared, phase + 4, weights.out[layer], work, work.attended, work.hidden, count)
         meet(shared, first + phase + 4)
         _norm_mlp(isa, shared, phase + 5, layer, shape, weights, work, count)
         meet(shared, first + phase + 5)
         _gate_up(isa, rank, shared, phase + 6, weights.gate_up[layer], work, count)
         meet(shared, first + phase + 6)
-        _product(isa, shared, phase + 7, weights.down[layer], work.active, work.hidden, count)
+        _product(isa, rank, shared, phase + 7, weights.down[layer], work, work.active, work.hidden, count)
         meet(shared, first + phase + 7)
     _norm_sampled(isa, shared, last, shape, weights, work, rows)
     meet(shared, first + last)
-    _product(isa, shared, last + 1, weights.head, work.last, work.logits, rows.sampled.size)
+    _product(isa, rank, shared, last + 1, weights.head, work, work.last, work.logits, rows.sampled.size)
     meet(shared, first + last + 1)
     _sample(rank, shared, last + 2, shape, work, choice)
     meet(shared, first + last + 2)

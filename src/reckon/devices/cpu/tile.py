@@ -123,8 +123,8 @@ def tile(typing_context, isa, rows, weights, w_at, x, x_at, x_stride, out, out_a
     """out[rows, PANEL] += x[rows, 2 * pairs] . panel[pairs, PANEL, 2]; ``rows`` is a constant.
 
     Arrays are given with the offset of their first element, and a stride between rows, all in elements: bf16 for weights (as
-    uint16), what ``operand`` gives for x, float32 for out. While pair k is multiplied, memory is asked for the
-    weights of pair ``ahead + k / 2**halvings``: nothing waits for them.
+    uint16), what ``operand`` gives for x, float32 for out. Meanwhile memory is asked for the weights of ``pairs / 2**halvings``
+    pairs from ``ahead`` on, one line after the other: nothing waits for them.
     """
     if not isinstance(rows, types.IntegerLiteral):
         raise RequireLiteralValue("tile needs a constant number of rows")
@@ -164,13 +164,15 @@ def _tile_columns(builder, product, rows, vectors, column, w_base, x_base, x_ste
     ]
     # Weights are loaded for each part anew, by an address that is not known to be the same: that frees registers.
     w_parts = [_opaque(b, b.gep(w_base, [_at(column)], source_etype=I32)) for _ in product.parts]
-    asked = b.gep(w_base, [b.add(b.mul(ahead, _at(PANEL)), _at(column))], source_etype=I32)
-    stride = b.ashr(_at(2 * PANEL), halvings)
+    width = vectors * lanes
+    before = b.ashr(b.mul(count, _at(column)), halvings)
+    asked = b.gep(w_base, [b.add(b.mul(ahead, _at(PANEL)), before)], source_etype=I32)
+    stride = b.ashr(_at(2 * width), halvings)
 
     def two_pairs(k: ir.Value, values: list[ir.Value]) -> list[ir.Value]:
         *sums, asked = values
         for pair in range(2):
-            _ask(b, b.gep(asked, [_at(pair * PANEL)], source_etype=I32), vectors * lanes)
+            _ask(b, b.gep(asked, [_at(pair * width)], source_etype=I32), width)
             sums = _add_products(b, product, vectors, w_parts, x_rows, b.add(k, _at(pair)), sums)
         return [*sums, b.gep(asked, [stride], source_etype=I32)]
 
@@ -230,9 +232,9 @@ def _add_products(builder, product, vectors, w_parts, x_rows, k, sums):
 def _ask(builder: ir.IRBuilder, address: ir.Value, width: int) -> None:
     """Ask memory for ``width`` pairs of weights, to be read soon.
 
-    Asked for one by one between the products: of many at a time the processor drops most. Whoever reads a panel in several
-    walks skips through memory, which it does not foresee either. A line may be asked for several times; that costs the
-    instruction alone.
+    Asked for one by one between the products: of many at a time the processor drops most. And in the order in which they lie,
+    though a panel is read in several walks that skip through it: memory gives neighbours at twice the rate. A line may be
+    asked for several times; that costs the instruction alone.
     """
     b = builder
     signature = ir.FunctionType(ir.VoidType(), [PTR, I32, I32, I32])
