@@ -95,10 +95,11 @@ def multiply_near(isa: Isa, w, w_at, x, x_at, x_stride, out, out_at, out_stride,
 
 
 @kernel()
-def multiply(isa: Isa, w, w_at, x, x_at, x_stride, out, out_at, out_stride, pairs, rows):
+def multiply(isa: Isa, w, w_at, x, x_at, x_stride, out, out_at, out_stride, pairs, rows, after):
     """out[rows, PANEL] += x[rows, 2 * pairs] . panel; offsets and strides in elements, as in ``tile``.
 
     k is cut so that a piece of the panel stays in cache for all rows. A cut is exact: the accumulator rests in ``out``.
+    ``after``: how many pairs behind this panel's first one lies what will probably be multiplied next.
     """
     size, ahead = PAIRS_IN_CACHE if rows > 8 else pairs, 0
     if isa.strip > 0:
@@ -106,6 +107,8 @@ def multiply(isa: Isa, w, w_at, x, x_at, x_stride, out, out_at, out_stride, pair
     for k in range(0, pairs, size):
         count = min(size, pairs - k)
         at = w_at + k * PANEL * 2
+        if k + size >= pairs and ahead > 0:
+            ahead = after - k
         multiply_near(isa, w, at, x, x_at + 2 * k, x_stride, out, out_at, out_stride, count, rows, ahead)
 
 
@@ -176,12 +179,13 @@ class Attention(NamedTuple):
 
 
 @kernel()
-def attend(isa, queries, query_at, kv, layer, head, table, position, rows, heads, head_dim, scale, room, out):
+def attend(isa, queries, query_at, kv, layer, head, table, after, position, rows, heads, head_dim, scale, room, out):
     """Causal attention of ``rows`` neighbouring rows of one sequence, the first at ``position``, for ``heads`` query heads
     that share one KV head.
 
     queries: bf16, the items' vectors of head_dim one after the other from ``query_at``; kv: layout.KV, of which this is a
-    ``layer`` and KV ``head``; table: the sequence's blocks; out [rows, heads * head_dim] bf16.
+    ``layer`` and KV ``head``; table: the sequence's blocks; after: the block and the KV head that will probably be met next;
+    out [rows, heads * head_dim] bf16.
     A row walks its blocks in order and stops at itself, so its bits do not depend on the rows it is grouped with. Products
     with a block ask memory for the next one, which the processor cannot foresee.
     """
@@ -197,11 +201,13 @@ def attend(isa, queries, query_at, kv, layer, head, table, position, rows, heads
         first = max(0, block * PANEL - position) * heads
         active = items - first
         key, value = kv.keys[table[block], layer, head], kv.values[table[block], layer, head]
-        blocks_on = table[min(block + 1, last)] - table[block]
+        block_on, head_on = (table[block + 1], head) if block < last else after
+        keys_on = (block_on - table[block]) * key_pairs + (head_on - head) * (head_dim // 2)
+        values_on = (block_on - table[block]) * value_pairs + (head_on - head) * (columns // 2)
         room.scores[first:items] = 0
         multiply_near(
             isa, key, 0, queries, query_at + first * head_dim, head_dim,
-            room.scores, first * PANEL, PANEL, head_dim // 2, active, blocks_on * key_pairs,
+            room.scores, first * PANEL, PANEL, head_dim // 2, active, keys_on,
         )  # fmt: skip
         for item in range(first, items):
             visible = position + item // heads + 1 - block * PANEL
@@ -211,7 +217,7 @@ def attend(isa, queries, query_at, kv, layer, head, table, position, rows, heads
         for column in range(0, columns, PANEL):
             multiply_near(
                 isa, value, column * PANEL, room.weights, first * PANEL, PANEL,
-                room.sums, first * columns + column, columns, PANEL // 2, active, blocks_on * value_pairs,
+                room.sums, first * columns + column, columns, PANEL // 2, active, values_on,
             )  # fmt: skip
     for item in range(items):
         at = item % heads * head_dim

@@ -17,7 +17,7 @@ from reckon.devices.cpu.isa import Isa, operand_dtype
 from reckon.devices.cpu.kernels import Attention, Operands, attend, from_bf16, gate, multiply, rms_norm, rotate, to_bf16
 from reckon.devices.cpu.layout import KV, Packed, Shape, padded
 from reckon.devices.cpu.sampling import Choice, pick
-from reckon.devices.cpu.team import Shared, join, meet, tickets
+from reckon.devices.cpu.team import Shared, join, joined, meet, tickets
 from reckon.devices.cpu.tile import operand_bits
 
 ROW_BLOCK = 256
@@ -138,7 +138,8 @@ def _product(isa: Isa, rank: int, shared: Shared, phase: int, panels, work: Work
         for row in range(count):
             for column in range(PANEL):
                 room[row, column] = columns[row, column]
-        multiply(isa, panels[panel], 0, x, first * x.shape[1], x.shape[1], room, 0, PANEL, pairs, count)
+        after = pairs * joined(shared)
+        multiply(isa, panels[panel], 0, x, first * x.shape[1], x.shape[1], room, 0, PANEL, pairs, count, after)
         for row in range(count):
             for column in range(PANEL):
                 columns[row, column] = room[row, column]
@@ -194,10 +195,12 @@ def _attend(isa: Isa, rank: int, shared: Shared, phase: int, layer: int, shape: 
     items = rows.groups.shape[0] * shape.kv_heads
     for ticket in tickets(shared, phase, items):
         which, head = divmod(items - 1 - ticket, shape.kv_heads)
+        later, head_after = divmod(max(0, items - 1 - ticket - joined(shared)), shape.kv_heads)
         first, count = rows.groups[which, 0], rows.groups[which, 1]
+        after = rows.tables[rows.sequences[rows.groups[later, 0]], 0], head_after
         attend(
             isa, work.queries[head], first * width, kv, layer, head,
-            rows.tables[rows.sequences[first]], rows.positions[first], count, group, shape.head_dim, shape.scale, room,
+            rows.tables[rows.sequences[first]], after, rows.positions[first], count, group, shape.head_dim, shape.scale, room,
             work.attended[first : first + count, head * width : (head + 1) * width],
         )  # fmt: skip
 
@@ -214,7 +217,8 @@ def _gate_up(isa: Isa, rank: int, shared: Shared, phase: int, panels, work: Work
         for half in range(2):
             room[half * ROW_BLOCK : half * ROW_BLOCK + rows] = 0
             weights, at = panels[2 * panel + half], half * ROW_BLOCK * PANEL
-            multiply(isa, weights, 0, x, first * x.shape[1], x.shape[1], room, at, PANEL, pairs, rows)
+            after = pairs if half == 0 else pairs * (2 * joined(shared) - 1)
+            multiply(isa, weights, 0, x, first * x.shape[1], x.shape[1], room, at, PANEL, pairs, rows, after)
         for row in range(rows):
             out = work.active[first + row, panel * PANEL : (panel + 1) * PANEL]
             gate(isa, room[row], room[ROW_BLOCK + row], out)

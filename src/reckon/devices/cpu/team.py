@@ -83,6 +83,12 @@ def join(shared: Shared, rank: int, first: int, phases: int) -> bool:
 
 
 @kernel()
+def joined(shared: Shared) -> int:
+    """How many threads take part in the step just now."""
+    return atomic_load(shared.state, 0) // JOINED % JOINED
+
+
+@kernel()
 def meet(shared: Shared, phase: int) -> None:
     """Wait at the end of a phase until all who have joined are here; what any wrote before is then seen by all.
 
