@@ -56,47 +56,62 @@ def test_a_knot_would_be_found(kept: list[object]) -> None:
 
 
 @pytest.fixture
-def collections() -> Iterator[list[dict[str, int]]]:
-    """The full collections, as Python tells of them; afterwards everything is as it was."""
-    full: list[dict[str, int]] = []
+def collections(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
+    """The generations that were collected, as Python tells of them; afterwards everything is as it was."""
+    told: list[int] = []
 
-    def told(phase: str, about: dict[str, int]) -> None:
-        if phase == "stop" and about["generation"] == 2:
-            full.append(about)
+    def tell(phase: str, about: dict[str, int]) -> None:
+        if phase == "stop":
+            told.append(about["generation"])
 
-    before = gc.get_threshold()
-    gc.callbacks.append(told)
-    yield full
-    gc.callbacks.remove(told)
+    monkeypatch.setattr("reckon.api.garbage.LITTLE", 1000)
+    monkeypatch.setattr("reckon.api.garbage.MUCH", 50_000)
+    gc.callbacks.append(tell)
+    yield told
+    gc.callbacks.remove(tell)
     gc.unfreeze()
-    gc.set_threshold(*before)
+    gc.enable()
 
 
-def test_full_collections_wait_until_nobody_is_answered(collections: list[dict[str, int]]) -> None:
+def knots(count: int) -> None:
+    """Garbage that only a collection finds."""
+    for _ in range(count):
+        knot: list[object] = []
+        knot.append(knot)
+
+
+def test_collections_wait_until_nobody_is_answered(collections: list[int]) -> None:
     busy = True
     garbage = Garbage(lambda: busy)
     garbage.begin()
     collections.clear()
-    gc.collect(1)
+    knots(20_000)
     garbage.look()
     assert collections == [], "somebody waits"
     busy = False
     garbage.look()
-    assert len(collections) == 1
+    assert collections == [2]
     garbage.look()
-    assert len(collections) == 1, "nothing has gathered since"
+    assert collections == [2], "nothing has gathered since"
 
 
-async def test_garbage_is_looked_after_again_and_again(
-    collections: list[dict[str, int]], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_very_much_is_collected_even_while_streams_run(collections: list[int]) -> None:
+    garbage = Garbage(lambda: True)
+    garbage.begin()
+    collections.clear()
+    knots(60_000)
+    garbage.look()
+    assert collections == [2]
+
+
+async def test_garbage_is_looked_after_again_and_again(collections: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("reckon.api.garbage.LOOK_SECONDS", 0.001)
     garbage = Garbage(lambda: False)
     garbage.begin()
     collections.clear()
     watching = asyncio.create_task(garbage.watch())
     for count in (1, 2):
-        gc.collect(1)
+        knots(2000)
         async with asyncio.timeout(30):
             while len(collections) < count:
                 await asyncio.sleep(0.001)

@@ -31,7 +31,7 @@ class Gone(msgspec.Struct, frozen=True):
 
 Message = Tokens | Done | Failed | Gone
 
-SLICE = 16
+SLICE = 8
 """Messages that are handed to runs before others get their turn. Each wakes a task that reads, frames and writes: a step of
 thousands of answers in one go would hold up everything else for all of them."""
 END = 4
