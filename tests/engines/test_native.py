@@ -90,7 +90,9 @@ async def test_an_answer_outlives_its_worker(start: Start, count: int) -> None:
     engine = await start()
     jobs = [job(seed, max_tokens=300) for seed in range(count)]
     undisturbed = [await ask(engine, asked) for asked in jobs]
-    pid, before = engine.worker_pid, counted(engine)
+    before = sum((answer.finish.usage for (answer,) in undisturbed), Usage())
+    await until(lambda: counted(engine) == before)  # the worker tells of its counts after the answer's end
+    pid = engine.worker_pid
     answers = [asyncio.create_task(ask(engine, asked)) for asked in jobs]
     await until(lambda: any(choice.tokens for _, choice in engine._open.values()))
     os.kill(pid or 0, signal.SIGKILL)
