@@ -75,7 +75,11 @@ def read(body: bytes, rows: Mapping[str, Field], defaults: Defaults) -> tuple[li
             raise InvalidField(f"{reading.shown(name)} is an unknown field{hint}.", param=name[: reading.SHOWN])
     model = rows["model"].read(given.get("model"), None)
     own = defaults(model)
-    values = {name: row.read(given.get(name), own.get(name, row.default)) for name, row in rows.items()}
+    values = {name: row.default for name, row in rows.items()}
+    values.update((name, value) for name, value in own.items() if name in rows)
+    for name, row in rows.items():
+        if name in given or row.required:
+            values[name] = row.read(given.get(name), values[name])
     return list(given), values
 
 

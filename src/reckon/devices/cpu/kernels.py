@@ -178,6 +178,13 @@ class Attention(NamedTuple):
     total: NDArray[np.float32]  # [items, SUM_LANES]: running sums of the weights
 
 
+@kernel(inline=True)
+def _pairs_on(panels, now, then):
+    """How many pairs lie between the panels of two blocks and KV heads, of the same layer; panels: keys or values of a KV."""
+    blocks, heads = then[0] - now[0], then[1] - now[1]
+    return (blocks * panels.shape[1] * panels.shape[2] + heads) * (panels.shape[3] // (2 * PANEL))
+
+
 @kernel()
 def attend(isa, queries, query_at, kv, layer, head, table, after, position, rows, heads, head_dim, scale, room, out):
     """Causal attention of ``rows`` neighbouring rows of one sequence, the first at ``position``, for ``heads`` query heads
@@ -195,19 +202,16 @@ def attend(isa, queries, query_at, kv, layer, head, table, after, position, rows
     room.total[:items] = 0
     room.sums[:items] = 0
     last = (position + rows - 1) // PANEL
-    key_pairs, value_pairs = kv.keys[0].size // (2 * PANEL), kv.values[0].size // (2 * PANEL)
     for block in range(last + 1):
         # Rows that stand before this block are done: those still walking are the last ones.
         first = max(0, block * PANEL - position) * heads
         active = items - first
         key, value = kv.keys[table[block], layer, head], kv.values[table[block], layer, head]
-        block_on, head_on = (table[block + 1], head) if block < last else after
-        keys_on = (block_on - table[block]) * key_pairs + (head_on - head) * (head_dim // 2)
-        values_on = (block_on - table[block]) * value_pairs + (head_on - head) * (columns // 2)
+        now, then = (table[block], head), (table[block + 1], head) if block < last else after
         room.scores[first:items] = 0
         multiply_near(
             isa, key, 0, queries, query_at + first * head_dim, head_dim,
-            room.scores, first * PANEL, PANEL, head_dim // 2, active, keys_on,
+            room.scores, first * PANEL, PANEL, head_dim // 2, active, _pairs_on(kv.keys, now, then),
         )  # fmt: skip
         for item in range(first, items):
             visible = position + item // heads + 1 - block * PANEL
@@ -217,7 +221,7 @@ def attend(isa, queries, query_at, kv, layer, head, table, after, position, rows
         for column in range(0, columns, PANEL):
             multiply_near(
                 isa, value, column * PANEL, room.weights, first * PANEL, PANEL,
-                room.sums, first * columns + column, columns, PANEL // 2, active, values_on,
+                room.sums, first * columns + column, columns, PANEL // 2, active, _pairs_on(kv.values, now, then),
             )  # fmt: skip
     for item in range(items):
         at = item % heads * head_dim
