@@ -5,6 +5,7 @@ as often as for numbers. numpy asks for huge pages for arrays of 4 MB and more, 
 buffers have none so large.
 """
 
+import contextlib
 import math
 import mmap
 from typing import Any, TypeAlias
@@ -23,13 +24,10 @@ Plan: TypeAlias = tuple[tuple[int, ...], DTypeLike]
 def arena(**plans: Plan) -> dict[str, NDArray[Any]]:
     """Arrays of zeros, one after the other in one piece of memory, which lives as long as any of them.
 
-    The system gives the memory as it is touched, in huge pages if it has any (``MADV_HUGEPAGE``).
+    The system gives the memory as it is touched, in huge pages if it has any. Raises MemoryError.
     """
     sizes = {name: _in_lines(math.prod(shape) * np.dtype(kind).itemsize) for name, (shape, kind) in plans.items()}
-    memory = mmap.mmap(-1, sum(sizes.values()) + 2 * HUGE_PAGE)
-    if hasattr(mmap, "MADV_HUGEPAGE"):
-        memory.madvise(mmap.MADV_HUGEPAGE)
-    whole = np.frombuffer(memory, np.uint8)
+    whole = np.frombuffer(_memory(sum(sizes.values()) + 2 * HUGE_PAGE), np.uint8)
     at = -whole.ctypes.data % HUGE_PAGE
     arrays = {}
     for name, (shape, kind) in plans.items():
@@ -37,6 +35,18 @@ def arena(**plans: Plan) -> dict[str, NDArray[Any]]:
         arrays[name] = whole[at : at + count].view(kind).reshape(shape)
         at += sizes[name]
     return arrays
+
+
+def _memory(size: int) -> mmap.mmap:
+    # Private: shared memory has huge pages only where the administrator asked for them separately.
+    try:
+        memory = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    except OSError as error:
+        raise MemoryError(f"{size} bytes of memory are refused: {error}") from error
+    if hasattr(mmap, "MADV_HUGEPAGE"):
+        with contextlib.suppress(OSError):  # a kernel without them
+            memory.madvise(mmap.MADV_HUGEPAGE)
+    return memory
 
 
 def _in_lines(size: int) -> int:

@@ -4,8 +4,8 @@ A kernel takes ``isa`` as its first argument and hands it on; only tile.py and `
 Choosing another set in the same process is choosing another argument, which is how tests run them all on one machine.
 
 ``strip``: sets with few registers walk a panel several times, for a part of its columns each. They do so strip by strip of so
-many pairs of k; 32 are 8 KB and stay in a first-level cache beside the next ones. 0: all columns are walked at once, and the
-panel is one strip.
+many pairs of k, of half as many for few rows; 32 are 8 KB and stay in a first-level cache beside the next ones. 0: all columns
+are walked at once, and the panel is one strip.
 """
 
 from typing import NamedTuple
