@@ -26,14 +26,14 @@ def arena(**plans: Plan) -> dict[str, NDArray[Any]]:
 
     The system gives the memory as it is touched, in huge pages if it has any. Raises MemoryError.
     """
-    sizes = {name: _in_lines(math.prod(shape) * np.dtype(kind).itemsize) for name, (shape, kind) in plans.items()}
-    whole = np.frombuffer(_memory(sum(sizes.values()) + 2 * HUGE_PAGE), np.uint8)
+    sizes = {name: math.prod(shape) * np.dtype(kind).itemsize for name, (shape, kind) in plans.items()}
+    # A page more to begin at one, and another so that the last one is whole.
+    whole = np.frombuffer(_memory(sum(map(_in_lines, sizes.values())) + 2 * HUGE_PAGE), np.uint8)
     at = -whole.ctypes.data % HUGE_PAGE
     arrays = {}
     for name, (shape, kind) in plans.items():
-        count = math.prod(shape) * np.dtype(kind).itemsize
-        arrays[name] = whole[at : at + count].view(kind).reshape(shape)
-        at += sizes[name]
+        arrays[name] = whole[at : at + sizes[name]].view(kind).reshape(shape)
+        at += _in_lines(sizes[name])
     return arrays
 
 
