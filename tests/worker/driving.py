@@ -250,7 +250,8 @@ class Driver:
 
         Of the choices of a job one pays the prompt, which ``_check_prompt_is_paid_once`` looks after.
         """
-        if submit.request not in self._seen and not submit.generated and end.reason == "abort":
+        resumed = submit.generated or any(other.generated for other in self.submits.values() if other.leader == submit.request)
+        if submit.request not in self._seen and not resumed and end.reason == "abort":
             return Usage()
         keep = self.keeps.get(submit.request)
         given = len(self.tokens[submit.request]) if end.reason == "abort" else whole

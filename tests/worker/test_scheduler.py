@@ -78,6 +78,18 @@ def test_any_scene(scene: Scene) -> None:
     driver.check_answers()
 
 
+def test_a_prompt_that_an_earlier_worker_computed_is_paid_though_the_choice_that_pays_it_is_given_up() -> None:
+    """Its grammar may have broken at its first token, so that its journal is empty and another choice's is whole."""
+    driver = Driver(4)
+    leader, follower = ask(1, 20, 1, seed=0), ask(2, 20, 1, seed=0, choice=1, leader=1)
+    follower = msgspec.structs.replace(follower, prompt=leader.prompt)
+    follower = msgspec.structs.replace(follower, generated=expected(follower)[0])
+    driver.submit(leader, follower)
+    driver.abort(1)
+    driver.check_answers()
+    assert [driver.end(request).usage for request in (1, 2)] == [Usage(20, 0, 0), Usage(0, 0, 1)]
+
+
 def test_a_prompt_is_cut_into_chunks_of_what_the_budget_leaves() -> None:
     driver = Driver(16, step_tokens=16, max_sequences=4)
     driver.submit(ask(1, 4, 30), ask(2, 50, 5))

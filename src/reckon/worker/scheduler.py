@@ -107,9 +107,11 @@ class Scheduler:
         if not 0 < sequence.prompt_length < most:
             return [Failed(submit.request, f"the prompt has {sequence.prompt_length} tokens; it must have 1 to {most - 1}")]
         sequence.max_tokens = min(sequence.max_tokens, most - sequence.prompt_length)
+        leader = submit.leader
+        if sequence.generated and leader is not None and (first := self._find(leader)):
+            first.admitted = True  # an earlier worker computed the prompt that they share, so it is there to be charged
         if over := self._over(sequence):
             return over
-        leader = submit.leader
         if leader is not None and (leader in self._uncompiled or leader in self._waiting or self._prefilling(leader)):
             self._follow(leader, [sequence])
         else:
