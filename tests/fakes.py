@@ -3,13 +3,13 @@
 import asyncio
 import dataclasses
 import inspect
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from typing import TypeAlias
 
 import msgspec
 
 from reckon.catalog.card import Card, Price
-from reckon.engines.base import Health, Prepared
+from reckon.engines.base import Health, Prepared, Take
 from reckon.errors import ApiError, ContextLengthExceeded
 from reckon.job import CallDelta, Delta, Event, Finish, FinishReason, Job, Usage
 from reckon.link import Counters
@@ -39,10 +39,7 @@ class FakeRun:
         self._counters = counters
         self._counted = False
 
-    def __aiter__(self) -> AsyncIterator[Event]:
-        return self
-
-    async def __anext__(self) -> Event:
+    async def play(self, take: Take) -> None:
         while self._script:
             step = self._script.pop(0)
             if isinstance(step, BaseException):
@@ -54,9 +51,8 @@ class FakeRun:
                 if inspect.isawaitable(result):
                     await result
             else:
-                return self._give(step)
+                take(self._give(step))
         self._count()
-        raise StopAsyncIteration
 
     async def cancel(self) -> Usage:
         self.cancels += 1

@@ -259,12 +259,25 @@ async def test_an_error_has_a_status_until_the_first_comment(
 @pytest.mark.parametrize("stream", [True, False])
 @pytest.mark.parametrize("taken", [0, 1, 2])
 async def test_a_client_that_stays_and_takes_nothing_counts_as_gone(make_desk: Any, stream: bool, taken: int) -> None:
+    """A whole answer is settled before it is sent."""
     desk = make_desk(max_concurrent=1, more={"stuck_seconds": 0.05})
+    if stream:
+        desk.engine.enqueue(Delta(0, "content", "a"), Delta(0, "content", "b"), 5.0, *say("c"))
     call = Call(desk, chat_body(stream=stream))
     call.watch = lambda message: call.stick() if len(call.messages) == taken else None
     await asyncio.wait_for(call.run(), 4)
     assert len(call.messages) == min(taken, 2 if not stream else taken)
     await check_books(desk, "abort" if stream else "stop")
+
+
+async def test_an_answer_that_is_over_is_settled_whoever_has_taken_it(make_desk: Any) -> None:
+    """The engine does not wait for a slow client, and neither does the bill; the client is given up all the same."""
+    desk = make_desk(max_concurrent=1, more={"stuck_seconds": 0.05})
+    call = Call(desk, chat_body(stream=True))
+    call.watch = lambda message: call.stick()
+    await asyncio.wait_for(call.run(), 4)
+    assert call.messages == []
+    await check_books(desk, "stop")
 
 
 async def test_a_silent_client_is_not_a_stuck_one(make_desk: Any) -> None:

@@ -38,7 +38,7 @@ async def test_a_stream_with_a_comment(kept: list[object]) -> None:
     line = Line()
     async with EventStream(line.send, {}, comment=b": alive\n\n", quiet_seconds=0.01) as out:
         await asyncio.sleep(0.05)
-        await out.write(b"data: 1\n\n", last=True)
+        await out.end(b"data: 1\n\n")
     del out
     assert b": alive" in line.body
     assert ours(kept) == []

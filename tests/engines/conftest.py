@@ -14,7 +14,9 @@ from devices.checkpoints import write as write_weights
 from reckon.catalog.card import Card, Price
 from reckon.config import Config, load
 from reckon.devices.select import compiled_version
+from reckon.engines.base import Run
 from reckon.engines.native import NativeEngine
+from reckon.job import Event
 from text import checkpoint as text
 
 Start = Callable[..., Awaitable[NativeEngine]]
@@ -47,6 +49,13 @@ def config(home: Path, **changes: Any) -> Config:
         {},
     )
     return dataclasses.replace(settled, **changes)
+
+
+async def played(run: Run) -> list[Event]:
+    """All that a run gives."""
+    events: list[Event] = []
+    await run.play(events.append)
+    return events
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from engines.conftest import played
 from reckon.engines.answer import Choice, NativeRun
 from reckon.engines.base import Prepared
 from reckon.errors import EngineFailed, InvalidGrammar
@@ -44,7 +45,7 @@ class Desk:
         self.run.deliver(self.choices[choice], Done(1 + choice, reason, usage))  # type: ignore[arg-type]
 
     async def events(self) -> list[Event]:
-        return [event async for event in self.run]
+        return await played(self.run)
 
 
 def content(events: list[Event], choice: int = 0) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from engines.conftest import Start
+from engines.conftest import Start, played
 from reckon.engines.grammars import MAX_SOURCE, Grammars, refusal
 from reckon.errors import EngineUnavailable, InvalidGrammar
 from reckon.job import Finish, Grammar, Job, Message, Sampling
@@ -234,12 +234,12 @@ async def test_an_engine_follows_a_grammar_and_survives_a_hostile_one(start: Sta
     hostile = asyncio.create_task(engine.prepare(job(HUGE, max_tokens=8)))
     free = await engine.prepare(job(None, max_tokens=4))
     engine.admit(free)
-    assert sum(isinstance(event, Finish) for event in [event async for event in engine.run(free)]) == 1
+    assert sum(isinstance(event, Finish) for event in await played(engine.run(free))) == 1
     with pytest.raises(InvalidGrammar):
         await hostile
     prepared = await engine.prepare(job(Grammar("regex", "(yes|no){2}"), n=2))
     text = ["", ""]
-    async for event in engine.run(prepared):
+    for event in await played(engine.run(prepared)):
         if isinstance(event, Finish):
             assert event.reason == "stop"
         else:

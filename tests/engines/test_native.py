@@ -1,6 +1,7 @@
 """The engine over real worker processes: same answers in any company, after any death; every token counted once."""
 
 import asyncio
+import contextlib
 import json
 import os
 import shutil
@@ -10,10 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from engines.conftest import CARD, Start, config
+from engines.conftest import CARD, Start, config, played
+from reckon.engines.base import Run
 from reckon.engines.native import RESTARTS_PER_REQUEST, NativeEngine
 from reckon.errors import ContextLengthExceeded, EngineFailed, EngineUnavailable, QueueFull, SetupError, UnsupportedModel
-from reckon.job import Delta, Finish, Job, Message, Sampling, Usage
+from reckon.job import Delta, Event, Finish, Job, Message, Sampling, Usage
 
 PROMPT = "Hello, how are you? " * 20
 
@@ -33,12 +35,23 @@ def job(seed: int = 1, text: str = PROMPT, n: int = 1, account: str = "a", **fie
 async def ask(engine: NativeEngine, asked: Job) -> list[Answer]:
     """The job's answers in the order of choices."""
     texts, ends = [""] * asked.n, {}
-    async for event in engine.run(await engine.prepare(asked)):
+    for event in await played(engine.run(await engine.prepare(asked))):
         if isinstance(event, Delta):
             texts[event.choice] += event.text
         elif isinstance(event, Finish):
             ends[event.choice] = event
     return [Answer(text, ends[choice]) for choice, text in enumerate(texts)]
+
+
+async def first_text(run: Run) -> None:
+    """Wait for it, and listen no more."""
+    with contextlib.suppress(StopAsyncIteration):
+        await run.play(_stop_at_text)
+
+
+def _stop_at_text(event: Event) -> None:
+    if isinstance(event, Delta):
+        raise StopAsyncIteration
 
 
 async def until(condition: object, seconds: float = 20) -> None:
@@ -195,9 +208,7 @@ async def test_a_full_queue_says_when_to_come_back(start: Start) -> None:
 async def test_cancel_stops_the_work_and_charges_what_was_done(start: Start) -> None:
     engine = await start()
     run = engine.run(await engine.prepare(job(max_tokens=900)))
-    async for event in run:
-        if isinstance(event, Delta):
-            break
+    await first_text(run)
     used = await run.cancel()
     assert used.prompt_tokens > 0
     assert 0 < used.completion_tokens < 900
@@ -209,9 +220,7 @@ async def test_cancel_stops_the_work_and_charges_what_was_done(start: Start) -> 
 async def test_cancel_works_while_the_worker_is_away(start: Start) -> None:
     engine = await start()
     run = engine.run(await engine.prepare(job(max_tokens=900)))
-    async for event in run:
-        if isinstance(event, Delta):
-            break
+    await first_text(run)
     os.kill(engine.worker_pid or 0, signal.SIGKILL)
     await until(lambda: engine.worker_pid is None)
     used = await run.cancel()

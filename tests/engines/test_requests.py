@@ -7,7 +7,7 @@ import signal
 
 import pytest
 
-from engines.conftest import CARD, Start
+from engines.conftest import CARD, Start, played
 from engines.test_native import job, until
 from reckon.engines.native import NativeEngine
 from reckon.errors import ContextLengthExceeded, InvalidField, InvalidGrammar, InvalidRequest
@@ -15,7 +15,7 @@ from reckon.job import Delta, Event, Finish, Grammar, Job, Message, Sampling, Sc
 
 
 async def events(engine: NativeEngine, asked: Job) -> list[Event]:
-    return [event async for event in engine.run(await engine.prepare(asked))]
+    return await played(engine.run(await engine.prepare(asked)))
 
 
 def text(found: list[Event], choice: int = 0) -> str:

@@ -4,8 +4,7 @@ Knows the order of things only; each step's rules are in the module that it call
 """
 
 import time
-from collections.abc import AsyncGenerator, Callable, Mapping
-from contextlib import aclosing
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -31,15 +30,15 @@ QUIET_SECONDS = 15.0
 
 
 class Dialect(Protocol):
-    """How an API says what an exchange yields. Its stream and its whole are made of the same events and say the same."""
+    """How an API says what an exchange plays, for one answer: of the same events, its stream and its whole say the same."""
 
     end: bytes
     """What closes a stream, also after a failure."""
 
-    def stream(self, events: sse.AnswerEvents, so_far: sse.SoFar) -> AsyncGenerator[bytes, None]:
-        """Frames, the first when the first event is there."""
+    def frames(self, event: sse.AnswerEvent, so_far: sse.SoFar) -> bytes:
+        """What an event adds to the stream; nothing, perhaps."""
 
-    async def whole(self, events: sse.AnswerEvents) -> msgspec.Struct: ...
+    def whole(self, events: Sequence[sse.AnswerEvent]) -> msgspec.Struct: ...
 
     def failure(self, error: ApiError) -> bytes:
         """The frame for what goes wrong in the middle."""
@@ -73,7 +72,7 @@ class Answering:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The two ways of sending what an exchange yields."""
+    """The two ways of sending what an exchange plays."""
 
     asked: Asked
     head: Head
@@ -82,27 +81,27 @@ class Answer:
     quiet_seconds: float
 
     async def whole(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async with aclosing(self.exchange.events()) as events:
-            whole = await self.dialect.whole(events)
-        await http.encoded(whole, headers=self._headers())(scope, receive, send)
+        events: list[sse.AnswerEvent] = []
+        await self.exchange.play(events.append)
+        await http.encoded(self.dialect.whole(events), headers=self._headers())(scope, receive, send)
 
     async def stream(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Until something has been written, an error is an HTTP status; from then on a frame. Either way the stream ends."""
-        async with (
-            aclosing(self.exchange.events()) as events,
-            aclosing(self.dialect.stream(events, self.exchange.so_far)) as frames,
-            EventStream(send, self._headers(), comment=sse.KEEP_ALIVE, quiet_seconds=self.quiet_seconds) as out,
-        ):
+        async with EventStream(send, self._headers(), comment=sse.KEEP_ALIVE, quiet_seconds=self.quiet_seconds) as out:
+
+            def take(event: sse.AnswerEvent) -> None:
+                if frames := self.dialect.frames(event, self.exchange.so_far):
+                    out.write(frames)
+
             try:
-                async for frame in frames:
-                    await out.write(frame)
+                await self.exchange.play(take)
             except ClientDisconnect:
                 raise
             except Exception as error:
                 if not out.started:
                     raise
-                await out.write(self.dialect.failure(http.translated(error, scope)))
-            await out.write(self.dialect.end, last=True)
+                out.write(self.dialect.failure(http.translated(error, scope)))
+            await out.end(self.dialect.end)
 
     def _headers(self) -> dict[str, str]:
         headers = {"x-reckon-seed": str(self.asked.job.sampling.seed), "x-reckon-fingerprint": self.head.fingerprint}

@@ -1,17 +1,17 @@
 """One run of a job with its row in the ledger: reserved before the engine starts, settled exactly once however it ends.
 
-Knows no HTTP. ``answering.py`` reads its events; while nobody reads them, nothing goes on.
+Knows no HTTP. ``answering.py`` has it play an answer.
 """
 
 import asyncio
 import logging
 import time
-from collections.abc import AsyncGenerator, Callable, Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection
 
-from reckon.api.answers.sse import Settled
+from reckon.api.answers.sse import AnswerEvent, Settled
 from reckon.api.metrics import Metrics
 from reckon.engines.base import Engine, Prepared, Run
 from reckon.engines.pool import Metered
@@ -52,30 +52,32 @@ class Exchange:
         self._run: Run | None = None
         self._row_open = False
         self._finished: dict[int, Finish] = {}
+        self._end: Finish | None = None
         self._arrived = arrived
         self._first: float | None = None
         self._last: dict[int, float] = {}
 
-    async def events(self) -> AsyncGenerator[Event | Settled, None]:
-        """The run's events; the bill comes before the last Finish. To be closed (``aclosing``) when it is left early.
+    async def play(self, take: Callable[[AnswerEvent], None]) -> None:
+        """Give the run's events to ``take`` when they are there, and the bill before the last Finish.
 
-        Raises InsufficientFunds before the first event, EngineFailed and EngineUnavailable at any time.
+        What ``take`` raises ends the run. Raises InsufficientFunds before the first event, EngineFailed and
+        EngineUnavailable at any time.
         """
+
+        def pass_on(event: Event) -> None:
+            self._observe(event)
+            if self._end is None:
+                take(event)
+
         try:
             await self._reserve()
             self._run = self._engine.run(self._prepared)
-            last = None
-            async for event in self._run:
-                self._observe(event)
-                if len(self._finished) == self._prepared.job.n:
-                    last = event
-                else:
-                    yield event
-            if last is None:
+            await self._run.play(pass_on)
+            if self._end is None:
                 raise EngineFailed("The engine stopped before the answer was complete.")
             usage = self._finished_usage()
-            yield Settled(usage, await self._settle(usage, self._finished[0].reason))
-            yield last
+            take(Settled(usage, await self._settle(usage, self._finished[0].reason)))
+            take(self._end)
         except BaseException as error:
             await unbroken(self._abandon(_outcome(error)))
             raise
@@ -93,6 +95,8 @@ class Exchange:
             if event.reason == ABORT:
                 raise EngineFailed("The engine gave this answer up.")
             self._finished[event.choice] = event
+            if len(self._finished) == self._prepared.job.n:
+                self._end = event
             return
         now, model = time.monotonic(), self._prepared.job.model
         if self._first is None:

@@ -6,12 +6,11 @@ Knows text and the link's messages; which worker they come from and whether it i
 import asyncio
 import hashlib
 import itertools
-from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import msgspec
 
-from reckon.engines.base import Prepared
+from reckon.engines.base import Prepared, Take
 from reckon.engines.grammars import refusal
 from reckon.engines.scores import Scores
 from reckon.errors import ApiError, EngineFailed, EngineUnavailable
@@ -144,12 +143,17 @@ class NativeRun:
     def __init__(self, choices: list[Choice], abort: Callable[[Abort], None]) -> None:
         self._choices = {choice.submit.request: choice for choice in choices}
         self._abort = abort
-        self._messages: deque[Message] = deque()
-        self._reader: asyncio.Future[None] | None = None  # done when there is something to read
+        self._early: list[Message] = []  # came before anybody listened
+        self._take: Take | None = None
+        self._unfinished = len(choices)
+        self._over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._all_ended = asyncio.Event()
 
     def deliver(self, choice: Choice, message: Message) -> None:
-        """Called by the reader of the link, in order. The journal is written here, before anyone has read the token."""
+        """Called by the reader of the link, in order. The journal is written here, before anyone has read the token.
+
+        Raises nothing: the reader has others to serve.
+        """
         if choice.ended is not None:
             return
         if isinstance(message, Tokens):
@@ -158,35 +162,46 @@ class NativeRun:
             choice.ended = message
             if all(other.ended is not None for other in self._choices.values()):
                 self._all_ended.set()
-        self._messages.append(message)
-        if self._reader is not None and not self._reader.done():
-            self._reader.set_result(None)
+        if self._take is None:
+            self._early.append(message)
+        else:
+            self._read(message, self._take)
 
-    async def __aiter__(self) -> AsyncIterator[Event]:
-        left = len(self._choices)
-        while left:
-            if not self._messages:
-                self._reader = asyncio.get_running_loop().create_future()
-                await self._reader
-            message = self._messages.popleft()
-            choice = self._choices[message.request]
-            if isinstance(message, Failed):
-                raise choice.error(message)
-            if isinstance(message, Gone):
-                raise EngineUnavailable(message.message)
-            if isinstance(message, Done):
-                left -= 1
-                for event in choice.finish(message):
-                    yield event
-                continue
-            scores: Iterable[Score | None] = itertools.repeat(None) if message.scores is None else message.scores
-            for token, score in zip(message.ids, scores, strict=False):
-                if choice.stopping:
-                    break
-                for event in choice.read(token, score):
-                    yield event
-                if choice.stopping:
-                    self._abort(Abort(choice.submit.request, choice.kept))
+    async def play(self, take: Take) -> None:
+        for message in self._early:  # grows while it is read, when that leads to an end
+            self._read(message, take)
+        self._take = take
+        await self._over
+
+    def _read(self, message: Message, take: Take) -> None:
+        """Give its events to whoever listens, until that is over."""
+        if self._over.done():
+            return
+        try:
+            for event in self._events(message):
+                take(event)
+        except Exception as error:  # of this answer, whatever it is
+            self._over.set_exception(error)
+        if not self._unfinished and not self._over.done():
+            self._over.set_result(None)
+
+    def _events(self, message: Message) -> Iterator[Event]:
+        choice = self._choices[message.request]
+        if isinstance(message, Failed):
+            raise choice.error(message)
+        if isinstance(message, Gone):
+            raise EngineUnavailable(message.message)
+        if isinstance(message, Done):
+            self._unfinished -= 1
+            yield from choice.finish(message)
+            return
+        scores: Iterable[Score | None] = itertools.repeat(None) if message.scores is None else message.scores
+        for token, score in zip(message.ids, scores, strict=False):
+            if choice.stopping:
+                return
+            yield from choice.read(token, score)
+            if choice.stopping:
+                self._abort(Abort(choice.submit.request, choice.kept))
 
     def used(self) -> Usage:
         """What was read so far; what of the prompt was cached is known at the end only."""

@@ -3,8 +3,8 @@
 ``native`` (our own worker) and ``upstream`` (any OpenAI-compatible server) stand behind it, and a FakeEngine in tests.
 """
 
-from collections.abc import AsyncIterator, Mapping
-from typing import Protocol
+from collections.abc import Callable, Mapping
+from typing import Protocol, TypeAlias
 
 import msgspec
 
@@ -38,13 +38,18 @@ class Health(msgspec.Struct, frozen=True):
     held_blocks: int = 0
 
 
+Take: TypeAlias = Callable[[Event], None]
+"""Whoever is given the events, each at once: a task that had to be woken for every token would cost more than the token."""
+
+
 class Run(Protocol):
     """One job being answered."""
 
-    def __aiter__(self) -> AsyncIterator[Event]:
-        """For each choice any number of Delta and CallDelta, then one Finish.
+    async def play(self, take: Take) -> None:
+        """Give the events to ``take``: for each choice any number of Delta and CallDelta, then one Finish. Called once.
 
-        Raises EngineFailed or EngineUnavailable when the answer cannot be completed.
+        Ends with the last of them, or with whatever ``take`` raises, which ends this run and no other. Raises EngineFailed
+        or EngineUnavailable when the answer cannot be completed.
         """
 
     async def cancel(self) -> Usage:

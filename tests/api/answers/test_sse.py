@@ -1,5 +1,5 @@
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -21,31 +21,33 @@ BILL_BODY = {
 }
 
 
-async def replay(events: Sequence[Event | sse.Settled]) -> AsyncIterator[Event | sse.Settled]:
-    for event in events:
-        yield event
-
-
-def billed(*events: Event) -> list[Event | sse.Settled]:
+def billed(*events: Event) -> list[sse.AnswerEvent]:
     return [*events[:-1], BILL, events[-1]]
 
 
-async def frames(events: Sequence[Event | sse.Settled], head: forms.Head = HEAD, **options: Any) -> list[Any]:
-    came = b"".join([part async for part in sse.stream(replay(events), forms.ChatForm(head), **options)])
+def nothing_yet() -> sse.Settled:
+    return sse.Settled(Usage(), 0)
+
+
+def frames(
+    events: Sequence[sse.AnswerEvent], head: forms.Head = HEAD, so_far: sse.SoFar = nothing_yet, **options: Any
+) -> list[Any]:
+    answer = sse.OpenAI(forms.ChatForm(head), **options)
+    came = b"".join([answer.frames(event, so_far) for event in events])
     found = [frame + b"\n\n" for frame in came.split(b"\n\n")[:-1]]
     assert all(frame.startswith(b"data: {") and frame.endswith(b"}\n\n") and frame.count(b"\n") == 2 for frame in found)
     return [json.loads(frame[6:]) for frame in found]
 
 
-async def folded(events: Sequence[Event | sse.Settled], head: forms.Head = HEAD) -> Any:
-    return json.loads(msgspec.json.encode(await sse.fold(replay(events), forms.ChatForm(head))))
+def folded(events: Sequence[sse.AnswerEvent], head: forms.Head = HEAD) -> Any:
+    return json.loads(msgspec.json.encode(sse.OpenAI(forms.ChatForm(head)).whole(events)))
 
 
 def end(reason: FinishReason = "stop", choice: int = 0) -> Finish:
     return Finish(choice, reason, Usage())
 
 
-async def test_the_stream_of_the_page() -> None:
+def test_the_stream_of_the_page() -> None:
     common = {
         "id": "chatcmpl-1",
         "object": "chat.completion.chunk",
@@ -57,7 +59,7 @@ async def test_the_stream_of_the_page() -> None:
     def chunk(delta: Any, reason: str | None = None, **more: Any) -> Any:
         return {**common, "choices": [{"index": 0, "delta": delta, "finish_reason": reason, "logprobs": None}], **more}
 
-    assert await frames(billed(Delta(0, "content", " Hi"), Delta(0, "content", "!\n"), end())) == [
+    assert frames(billed(Delta(0, "content", " Hi"), Delta(0, "content", "!\n"), end())) == [
         chunk({"role": "assistant", "content": ""}),
         chunk({"content": " Hi"}),
         chunk({"content": "!\n"}),
@@ -65,8 +67,8 @@ async def test_the_stream_of_the_page() -> None:
     ]
 
 
-async def test_the_answer_of_the_page() -> None:
-    assert await folded(billed(Delta(0, "content", " Hi"), Delta(0, "content", "!"), end("length"))) == {
+def test_the_answer_of_the_page() -> None:
+    assert folded(billed(Delta(0, "content", " Hi"), Delta(0, "content", "!"), end("length"))) == {
         "id": "chatcmpl-1",
         "object": "chat.completion",
         "created": 1700000000,
@@ -84,43 +86,43 @@ async def test_the_answer_of_the_page() -> None:
     }
 
 
-async def test_usage_apart_is_null_until_its_own_chunk() -> None:
-    found = await frames(billed(Delta(0, "content", "a"), end()), place="apart")
+def test_usage_apart_is_null_until_its_own_chunk() -> None:
+    found = frames(billed(Delta(0, "content", "a"), end()), include_usage=True)
     assert [chunk["usage"] for chunk in found] == [None, None, None, BILL_BODY]
     assert [len(chunk["choices"]) for chunk in found] == [1, 1, 1, 0]
 
 
-async def test_usage_can_be_left_out() -> None:
-    assert not any("usage" in chunk for chunk in await frames(billed(end()), place="none"))
+def test_usage_can_be_left_out() -> None:
+    assert not any("usage" in chunk for chunk in frames(billed(end()), include_usage=False))
 
 
-async def test_usage_so_far_is_in_every_chunk() -> None:
+def test_usage_so_far_is_in_every_chunk() -> None:
     counts = iter(range(100))
 
     def so_far() -> sse.Settled:
         return sse.Settled(Usage(1, 0, next(counts)), 0)
 
-    found = await frames(billed(Delta(0, "content", "a"), end()), so_far=so_far)
+    found = frames(billed(Delta(0, "content", "a"), end()), so_far=so_far, continuous=True)
     assert [chunk["usage"]["completion_tokens"] for chunk in found] == [0, 1, 16]
-    found = await frames(billed(Delta(0, "content", "a"), end()), so_far=so_far, place="apart")
+    found = frames(billed(Delta(0, "content", "a"), end()), so_far=so_far, include_usage=True, continuous=True)
     assert [chunk["usage"]["completion_tokens"] for chunk in found] == [2, 3, 16, 16]
 
 
-async def test_only_the_last_finish_carries_the_usage() -> None:
+def test_only_the_last_finish_carries_the_usage() -> None:
     head = msgspec.structs.replace(HEAD, choices=2)
-    found = await frames(billed(end(choice=1), Delta(0, "content", "a"), end()), head)
+    found = frames(billed(end(choice=1), Delta(0, "content", "a"), end()), head)
     assert [chunk["choices"][0]["index"] for chunk in found] == [0, 1, 1, 0, 0]
     assert ["usage" in chunk for chunk in found] == [False, False, False, False, True]
 
 
-async def test_a_tool_call() -> None:
+def test_a_tool_call() -> None:
     events = billed(CallDelta(0, 0, '{"a"', "call_1", "add"), CallDelta(0, 0, ":1}"), end("tool_calls"))
-    found = await frames(events)
+    found = frames(events)
     assert [chunk["choices"][0]["delta"] for chunk in found[1:3]] == [
         {"tool_calls": [{"index": 0, "id": "call_1", "type": "function", "function": {"name": "add", "arguments": '{"a"'}}]},
         {"tool_calls": [{"index": 0, "function": {"arguments": ":1}"}}]},
     ]
-    choice = (await folded(events))["choices"][0]
+    choice = (folded(events))["choices"][0]
     assert choice["finish_reason"] == "tool_calls"
     assert choice["message"] == {
         "role": "assistant",
@@ -130,20 +132,10 @@ async def test_a_tool_call() -> None:
     }
 
 
-async def test_nothing_is_framed_before_the_first_event() -> None:
-    async def failing() -> AsyncIterator[Event | sse.Settled]:
-        if HEAD.choices:
-            raise EngineFailed("lost")
-        yield end()
-
-    try:
-        await anext(sse.stream(failing(), forms.ChatForm(HEAD)))
-    except EngineFailed as error:
-        assert sse.failure(error) == (
-            b'data: {"error":{"message":"lost","type":"server_error","param":null,"code":"engine_failed"}}\n\n'
-        )
-    else:
-        raise AssertionError("a frame came before the first event")
+def test_a_failure_is_a_frame() -> None:
+    assert sse.OpenAI(forms.ChatForm(HEAD)).failure(EngineFailed("lost")) == (
+        b'data: {"error":{"message":"lost","type":"server_error","param":null,"code":"engine_failed"}}\n\n'
+    )
 
 
 def accumulated(chunks: list[Any], choices: int) -> list[Any]:
@@ -188,12 +180,12 @@ def scripts(draw: st.DrawFn) -> tuple[int, list[Event]]:
 
 
 @settings(max_examples=80, deadline=None)
-@given(scripts(), st.sampled_from(["finish", "apart"]))
-async def test_the_answer_is_the_fold_of_the_stream(script: tuple[int, list[Event]], place: str) -> None:
+@given(scripts(), st.sampled_from([None, True]))
+def test_the_answer_is_the_fold_of_the_stream(script: tuple[int, list[Event]], include_usage: bool | None) -> None:
     count, events = script
     head = msgspec.structs.replace(HEAD, choices=count)
-    chunks = await frames(billed(*events), head, place=place)
-    answer = await folded(billed(*events), head)
+    chunks = frames(billed(*events), head, include_usage=include_usage)
+    answer = folded(billed(*events), head)
     roles = [choice["delta"].get("role") for chunk in chunks for choice in chunk["choices"]]
     assert roles.count("assistant") == count
     assert [chunk["usage"] for chunk in chunks if chunk.get("usage")] == [answer["usage"]]

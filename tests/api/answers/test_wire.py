@@ -36,7 +36,7 @@ def stream(line: Line, quiet: float = 60.0) -> EventStream:
 async def test_a_stream() -> None:
     line = Line()
     async with stream(line) as out:
-        await out.write(b"data: 1\n\n")
+        out.write(b"data: 1\n\n")
     start, *_, last = line.messages
     assert start["status"] == 200
     assert (b"content-type", b"text/event-stream; charset=utf-8") in start["headers"]
@@ -44,12 +44,12 @@ async def test_a_stream() -> None:
     assert line.body == b"data: 1\n\n" and last["more_body"] is False
 
 
-async def test_the_last_frame_ends_the_response_and_nothing_follows() -> None:
+async def test_the_last_frame_ends_the_response_and_no_comment_follows() -> None:
     line = Line()
-    async with stream(line) as out:
-        await out.write(b"1")
-        await out.write(b"2", last=True)
-        await out.write(b": a comment that had to wait")
+    async with stream(line, quiet=0.02) as out:
+        out.write(b"1")
+        await out.end(b"2")
+        await asyncio.sleep(0.05)
     assert [(message["body"], message["more_body"]) for message in line.messages[1:]] == [(b"1", True), (b"2", False)]
 
 
@@ -67,7 +67,7 @@ async def test_the_first_comment_starts_a_silent_stream() -> None:
     async with stream(line, quiet=0.02) as out:
         await asyncio.sleep(0.05)
         assert out.started
-        await out.write(b"x")
+        out.write(b"x")
     assert [message["type"] for message in line.messages].count("http.response.start") == 1
     assert line.messages[0]["status"] == 200 and line.body.startswith(b": alive\n\n")
 
@@ -76,7 +76,7 @@ async def test_a_quiet_stream_is_kept_alive_and_a_busy_one_is_not() -> None:
     line = Line()
     async with stream(line, quiet=0.05) as out:
         for _ in range(10):
-            await out.write(b"x")
+            out.write(b"x")
             await asyncio.sleep(0.01)
         assert b"alive" not in line.body
         await asyncio.sleep(0.13)
@@ -90,7 +90,7 @@ async def test_a_broken_connection_is_a_departure() -> None:
     with pytest.raises(ClientDisconnect):
         async with stream(line) as out:
             line.broken = True
-            await out.write(b"x")
+            out.write(b"x")
     assert all(message.get("more_body", True) for message in line.messages)
 
 
@@ -100,7 +100,82 @@ async def test_the_comment_may_be_the_first_to_find_the_connection_broken() -> N
         async with stream(line, quiet=0.01) as out:
             line.broken = True
             await asyncio.sleep(0.03)
-            await out.write(b"x")
+            out.write(b"x")
+
+
+class Narrow(Line):
+    """Takes a message whenever it is told to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.takes = asyncio.Semaphore(0)
+
+    async def send(self, message: Any) -> None:
+        await self.takes.acquire()
+        await super().send(message)
+
+
+async def settle() -> None:
+    for _ in range(20):
+        await asyncio.sleep(0)
+
+
+async def test_what_has_to_wait_goes_in_its_order_and_together() -> None:
+    line = Narrow()
+    async with stream(line) as out:
+        for number in range(5):
+            out.write(b"%d" % number)
+        line.takes.release()
+        await settle()
+        out.write(b"5")
+        assert line.messages == [line.messages[0]] and line.messages[0]["type"] == "http.response.start"
+        for _ in range(2):
+            line.takes.release()
+            await settle()
+        assert [message["body"] for message in line.messages[1:]] == [b"0", b"12345"]
+        line.takes.release()
+        out.write(b"6")
+        line.takes.release()
+        await out.end(b"7")
+    assert [message["body"] for message in line.messages[1:]] == [b"0", b"12345", b"6", b"7"]
+
+
+async def test_a_client_that_takes_what_it_is_given_needs_no_task() -> None:
+    line, before = Line(), asyncio.all_tasks()
+    async with stream(line) as out:
+        out.write(b"1")
+        assert line.body == b"1", "it is there at once"
+        assert asyncio.all_tasks() == before
+
+
+@pytest.mark.parametrize("then", ["write", "end"])
+async def test_a_connection_that_breaks_behind_our_back_is_a_departure(then: str) -> None:
+    line = Narrow()
+    with pytest.raises(ClientDisconnect):
+        async with stream(line) as out:
+            out.write(b"1")
+            line.send = Line.send.__get__(line)  # type: ignore[method-assign]
+            line.broken = True
+            line.takes.release()
+            await settle()
+            out.write(b"2") if then == "write" else await out.end(b"2")
+    assert line.body == b""
+
+
+async def test_cancelled_while_frames_wait_it_leaves_no_task() -> None:
+    line, before = Narrow(), asyncio.all_tasks()
+
+    async def work() -> None:
+        async with stream(line) as out:
+            out.write(b"1")
+            await out.end(b"2")
+
+    task = asyncio.ensure_future(work())
+    await settle()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert asyncio.all_tasks() == before
 
 
 async def attend(line: Line, work: Any) -> None:
@@ -160,7 +235,7 @@ async def test_a_client_that_takes_nothing_is_not_buried_in_comments() -> None:
         await asyncio.sleep(0.1)
         assert len(line.messages) == 1, "the status, which a comment wanted to open"
         line.go.set()
-        await out.write(b"data: 1\n\n", last=True)
+        await out.end(b"data: 1\n\n")
     await asyncio.sleep(0.05)
     assert line.body.count(b": alive") == 1
     assert line.messages[-1] == {"type": "http.response.body", "body": b"data: 1\n\n", "more_body": False}

@@ -3,15 +3,15 @@
 ``messages.py`` has ``answering.py`` speak it.
 """
 
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Literal
 
 import msgspec
 
 from reckon.api.answers.forms import Head
-from reckon.api.answers.sse import AnswerEvents, Settled, SoFar
+from reckon.api.answers.sse import AnswerEvent, Settled, SoFar
 from reckon.errors import ApiError
-from reckon.job import CallDelta, Delta, Event, Finish, Usage
+from reckon.job import CallDelta, Delta, Finish, Usage
 from reckon.ledger.prices import usd
 
 REASONS = {"stop": "end_turn", "length": "max_tokens", "tool_calls": "tool_use"}
@@ -55,21 +55,20 @@ class Anthropic:
 
     def __init__(self, head: Head) -> None:
         self._message = Message(id=head.id, model=head.model, content=[], usage=_usage(Settled(Usage(), 0)))
+        self._opened = False
         self._arguments: str | None = None  # of the last block, if that is an open call
 
-    async def stream(self, events: AnswerEvents, so_far: SoFar) -> AsyncGenerator[bytes, None]:
-        opened = False
-        async for event in events:
-            if not opened:
-                opened = True
-                self._message.usage = _usage(so_far())
-                yield _frame("message_start", message=self._message)
-            for frame in self._frames(event):
-                yield frame
+    def frames(self, event: AnswerEvent, so_far: SoFar) -> bytes:
+        opening = b""
+        if not self._opened:
+            self._opened = True
+            self._message.usage = _usage(so_far())
+            opening = _frame("message_start", message=self._message)
+        return opening + b"".join(self._frames(event))
 
-    async def whole(self, events: AnswerEvents) -> Message:
-        """What the stream's frames have made of the message."""
-        async for event in events:
+    def whole(self, events: Sequence[AnswerEvent]) -> Message:
+        """What the stream's frames make of the message."""
+        for event in events:
             for _ in self._frames(event):
                 pass
         return self._message
@@ -77,7 +76,7 @@ class Anthropic:
     def failure(self, error: ApiError) -> bytes:
         return _frame("error", **error.envelope())
 
-    def _frames(self, event: Event | Settled) -> Iterator[bytes]:
+    def _frames(self, event: AnswerEvent) -> Iterator[bytes]:
         message = self._message
         match event:
             case Settled():

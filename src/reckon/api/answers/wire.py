@@ -5,12 +5,16 @@
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Coroutine, Mapping
+import types
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Mapping
+from functools import partial
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
 
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
+
+T = TypeVar("T")
 
 
 class Attended:
@@ -44,7 +48,6 @@ class EventStream:
         self.started = False
         self._ended = False
         self._send = send
-        self._writing = asyncio.Lock()
         self._headers = {
             "content-type": "text/event-stream; charset=utf-8",
             "cache-control": "no-cache",
@@ -55,7 +58,9 @@ class EventStream:
         self._quiet = quiet_seconds
         self._loop = asyncio.get_running_loop()
         self._last = self._loop.time()
-        self._beat: asyncio.Task[None] | None = None
+        self._sending: asyncio.Task[None] | None = None
+        """There is one once a frame had to wait; until it is done, ``_kept`` are those that wait behind that."""
+        self._kept = bytearray()
 
     async def __aenter__(self) -> "EventStream":
         self._timer = self._loop.call_later(self._quiet, self._look)
@@ -66,48 +71,83 @@ class EventStream:
     ) -> None:
         self._timer.cancel()
         del self._timer  # it knows this object: together they would be garbage that only a collection finds
-        if self._beat is not None:
-            self._beat.cancel()
-            await asyncio.wait({self._beat})
-            self._beat = None
-        if error is None and not self._ended:
-            await self.write(b"", last=True)
+        try:
+            if error is None and not self._ended:
+                await self.end(b"")
+        finally:
+            if self._sending is not None:
+                self._sending.cancel()
+                await asyncio.wait({self._sending})
+                self._sending = None
 
-    async def write(self, frame: bytes, *, last: bool = False) -> None:
-        """``last`` ends the response with it; leaving the block does otherwise. Nothing can follow.
+    def write(self, frame: bytes) -> None:
+        """Send it, now if the connection takes it: no task is woken for a token. Else it goes with the next that can.
 
         Raises ClientDisconnect when nobody reads any more.
         """
         self._last = self._loop.time()
-        async with self._writing:
-            if self._ended:
-                return  # a comment that had to wait for the last frame
-            self._ended = last
-            if not self.started:
-                self.started = True
-                raw = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in self._headers.items()]
-                await self._deliver({"type": "http.response.start", "status": 200, "headers": raw})
-            await self._deliver({"type": "http.response.body", "body": frame, "more_body": not last})
+        if self._sending is not None:
+            if not self._sending.done():
+                self._kept += frame
+                return
+            self._sending.result()
+            self._sending = None
+        delivery = self._deliver(frame)
+        try:
+            waited = delivery.send(None)
+        except StopIteration:
+            return
+        self._sending = asyncio.ensure_future(self._deliver_kept(resumed(delivery, waited)))
+
+    async def end(self, frame: bytes) -> None:
+        """Send it when all before it is sent; the response ends with it."""
+        self._ended = True
+        if self._sending is not None:
+            await self._sending
+        await self._deliver(frame, last=True)
 
     def _look(self) -> None:
         """A comment whenever nothing was written for a while: proxies close silent connections, and clients skip comments."""
         quiet = self._loop.time() - self._last
         if quiet >= self._quiet:
             quiet = 0.0
-            if self._beat is None or self._beat.done():
-                self._beat = asyncio.ensure_future(self._keep_alive())
+            if not self._ended and (self._sending is None or self._sending.done()):
+                # A client that has left is noticed by the answer's own next frame, or by whoever listens for the departure.
+                with contextlib.suppress(ClientDisconnect):
+                    self.write(self._comment)
         self._timer = self._loop.call_later(self._quiet - quiet, self._look)
 
-    async def _keep_alive(self) -> None:
-        # A client that has left is noticed by the answer's own next write, or by whoever listens for the departure.
-        with contextlib.suppress(ClientDisconnect):
-            await self.write(self._comment)
+    async def _deliver_kept(self, before: Awaitable[None]) -> None:
+        await before
+        while self._kept:
+            frame, self._kept = bytes(self._kept), bytearray()
+            await self._deliver(frame)
 
-    async def _deliver(self, message: dict[str, object]) -> None:
+    async def _deliver(self, frame: bytes, *, last: bool = False) -> None:
         try:
-            await self._send(message)
+            if not self.started:
+                self.started = True
+                raw = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in self._headers.items()]
+                await self._send({"type": "http.response.start", "status": 200, "headers": raw})
+            await self._send({"type": "http.response.body", "body": frame, "more_body": not last})
         except OSError as error:
             raise ClientDisconnect from error
+
+
+@types.coroutine
+def resumed(work: Coroutine[Any, Any, T], waited: Any) -> Generator[Any, Any, T]:
+    """What is left of a coroutine that was begun by hand and waits for ``waited``."""
+    while True:
+        try:
+            sent = yield waited
+        except BaseException as error:
+            go_on = partial(work.throw, error)
+        else:
+            go_on = partial(work.send, sent)
+        try:
+            waited = go_on()
+        except StopIteration as end:
+            return end.value  # type: ignore[no-any-return]
 
 
 async def _departure(receive: Receive) -> None:
