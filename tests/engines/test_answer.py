@@ -21,13 +21,32 @@ CALL = 'Let me see.\n<tool_call>\n{"name": "add", "arguments": {"a": 1, "b": [2,
 class Desk:
     """A run of ``n`` choices whose worker is this test."""
 
-    def __init__(self, checkpoint: Path, n: int = 1, seed: int = 1, prompt: tuple[int, ...] = (5, 6, 7), **fields: Any) -> None:
+    def __init__(
+        self,
+        checkpoint: Path,
+        n: int = 1,
+        seed: int = 1,
+        prompt: tuple[int, ...] = (5, 6, 7),
+        logprobs: int = -1,
+        **fields: Any,
+    ) -> None:
         self.tokenizer = Tokenizer.from_directory(checkpoint)
         sampling, messages = Sampling(seed=seed), (Message("user", "Hello"),)
         job = Job(f"chatcmpl-{next(NUMBERS)}", "test/random", "account", messages, sampling, n=n, **fields)
         self.aborts: list[Abort] = []
         submits = [
-            Submit(1 + i, list(prompt), sampling, 50, [], "account", i, leader=1 if i else None, grammar=job.grammar)
+            Submit(
+                1 + i,
+                list(prompt),
+                sampling,
+                50,
+                [],
+                "account",
+                i,
+                leader=1 if i else None,
+                grammar=job.grammar,
+                logprobs=logprobs,
+            )  # fmt: skip
             for i in range(n)
         ]
         self.choices = [Choice(submit, Prepared(job, list(prompt), 50), self.tokenizer) for submit in submits]

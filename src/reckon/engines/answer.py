@@ -6,7 +6,7 @@ Knows text and the link's messages; which worker they come from and whether it i
 import asyncio
 import hashlib
 import itertools
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 
 import msgspec
 
@@ -60,12 +60,12 @@ class Choice:
         self.index = submit.choice
         self.tokens: list[int] = []
         self.ended: Done | Failed | Gone | None = None
-        self.stopping = False
         self.restarts = 0
+        self.kept = 0
+        """Tokens up to the one that completed a stop string."""
         self._decoder = tokenizer.decoder()
         self._splitter = Splitter(job.stop, bool(job.tools))
-        self._scores = Scores(tokenizer)
-        self._read = 0
+        self._scores = Scores(tokenizer) if submit.logprobs >= 0 else None
         self._length = 0  # characters decoded
 
     @property
@@ -89,47 +89,56 @@ class Choice:
         prompt = len(self.submit.prompt) if self.submit.leader is None and completion else 0
         return Done(self.submit.request, "abort", Usage(prompt, 0, completion))
 
-    def read(self, token: int, score: Score | None = None) -> Iterator[Event]:
-        """The events of one more token. Sets ``stopping`` when a stop string was found: the rest is not wanted."""
-        self._read += 1
+    @property
+    def stopping(self) -> bool:
+        """Whether a stop string was found: the rest is not wanted."""
+        return self._splitter.stopped
+
+    def read(self, token: int, score: Score | None = None) -> list[Event]:
+        """The events of one more token."""
+        self.kept += 1
         start, text = self._length, self._decoder.push(token)
         self._length += len(text)
+        pieces = self._splitter.push(text)
+        if self._scores is None:
+            return [self._event(piece) for piece in pieces]
         if score is not None:
             self._scores.add(token, score, start, self._length + self._decoder.holding)
-        pieces = self._splitter.push(text)
-        self.stopping = self._splitter.stopped
         decided = self._splitter.decided
-        yield from self._events(pieces, self._scores.cut(decided) if self.stopping else self._scores.due(decided))
+        return self._scored(pieces, self._scores.cut(decided) if self.stopping else self._scores.due(decided))
 
-    @property
-    def kept(self) -> int:
-        """Tokens up to the one that completed a stop string."""
-        return self._read
-
-    def finish(self, done: Done) -> Iterator[Event]:
+    def finish(self, done: Done) -> list[Event]:
         """What was held back, and the ending."""
+        events: list[Event] = []
         if not self.stopping:
             pieces = self._splitter.push(self._decoder.flush()) + self._splitter.finish()
-            stopped = self._splitter.stopped
-            yield from self._events(pieces, self._scores.cut(self._splitter.decided) if stopped else self._scores.rest())
-        reason: FinishReason = "stop" if self._splitter.stopped else done.reason
+            scores: tuple[Scored, ...] = ()
+            if self._scores is not None:
+                scores = self._scores.cut(self._splitter.decided) if self.stopping else self._scores.rest()
+            events = self._scored(pieces, scores)
+        reason: FinishReason = "stop" if self.stopping else done.reason
         if reason == "stop" and self._splitter.called:
             reason = "tool_calls"
-        yield Finish(self.index, reason, done.usage, self._splitter.stop)
+        return [*events, Finish(self.index, reason, done.usage, self._splitter.stop)]
 
-    def _events(self, pieces: list[Piece], scores: tuple[Scored, ...]) -> Iterator[Event]:
+    def _scored(self, pieces: list[Piece], scores: tuple[Scored, ...]) -> list[Event]:
         """``scores`` go with the first text; where there is none (the tokens became a call, say), with an empty one."""
-        if scores and not any(isinstance(piece, Text) for piece in pieces):
-            yield Delta(self.index, "content", "", scores)
-        for piece in pieces:
-            match piece:
-                case Text(channel, text):
-                    yield Delta(self.index, channel, text, scores)
-                    scores = ()
-                case CallStart(index, name):
-                    yield CallDelta(self.index, index, "", id=self._call_id(index), name=name)
-                case CallArguments(index, fragment):
-                    yield CallDelta(self.index, index, fragment)
+        events = [self._event(piece) for piece in pieces]
+        if scores:
+            first = next((place for place, event in enumerate(events) if isinstance(event, Delta)), None)
+            if first is None:
+                return [Delta(self.index, "content", "", scores), *events]
+            events[first] = msgspec.structs.replace(events[first], scores=scores)
+        return events
+
+    def _event(self, piece: Piece) -> Event:
+        match piece:
+            case Text(channel, text):
+                return Delta(self.index, channel, text)
+            case CallStart(index, name):
+                return CallDelta(self.index, index, "", id=self._call_id(index), name=name)
+            case CallArguments(index, fragment):
+                return CallDelta(self.index, index, fragment)
 
     def _call_id(self, index: int) -> str:
         """The same whenever the same is asked; another one for another turn of a conversation, whose prompt is longer."""
@@ -178,30 +187,33 @@ class NativeRun:
         if self._over.done():
             return
         try:
-            for event in self._events(message):
-                take(event)
+            if isinstance(message, Tokens):
+                self._read_tokens(self._choices[message.request], message, take)
+            else:
+                self._read_end(self._choices[message.request], message, take)
         except Exception as error:  # of this answer, whatever it is
             self._over.set_exception(error)
         if not self._unfinished and not self._over.done():
             self._over.set_result(None)
 
-    def _events(self, message: Message) -> Iterator[Event]:
-        choice = self._choices[message.request]
-        if isinstance(message, Failed):
-            raise choice.error(message)
-        if isinstance(message, Gone):
-            raise EngineUnavailable(message.message)
-        if isinstance(message, Done):
-            self._unfinished -= 1
-            yield from choice.finish(message)
-            return
-        scores: Iterable[Score | None] = itertools.repeat(None) if message.scores is None else message.scores
-        for token, score in zip(message.ids, scores, strict=False):
+    def _read_tokens(self, choice: Choice, tokens: Tokens, take: Take) -> None:
+        scores: Iterable[Score | None] = itertools.repeat(None) if tokens.scores is None else tokens.scores
+        for token, score in zip(tokens.ids, scores, strict=False):
             if choice.stopping:
                 return
-            yield from choice.read(token, score)
+            for event in choice.read(token, score):
+                take(event)
             if choice.stopping:
                 self._abort(Abort(choice.submit.request, choice.kept))
+
+    def _read_end(self, choice: Choice, end: Done | Failed | Gone, take: Take) -> None:
+        if isinstance(end, Failed):
+            raise choice.error(end)
+        if isinstance(end, Gone):
+            raise EngineUnavailable(end.message)
+        self._unfinished -= 1
+        for event in choice.finish(end):
+            take(event)
 
     def used(self) -> Usage:
         """What was read so far; what of the prompt was cached is known at the end only."""

@@ -11,20 +11,26 @@ class Decoder:
     """``push`` gives the text that is certain by now; joined with ``flush`` it is the text of all the bytes at once."""
 
     def __init__(self, text_bytes: Callable[[int], bytes]) -> None:
+        self.holding = False
+        """Whether bytes of a character wait for the rest of it."""
         self._bytes = text_bytes
         self._utf8 = codecs.getincrementaldecoder("utf-8")("replace")
 
-    @property
-    def holding(self) -> bool:
-        """Whether bytes of a character wait for the rest of it."""
-        return bool(self._utf8.getstate()[0])
-
     def push(self, token: int) -> str:
         """The text of one more token, without a character whose bytes are not all there. Invalid bytes become U+FFFD."""
-        return self._utf8.decode(self._bytes(token))
+        data = self._bytes(token)
+        if not self.holding:
+            try:
+                return data.decode()  # most tokens are whole characters
+            except UnicodeDecodeError:
+                pass
+        text = self._utf8.decode(data)
+        self.holding = bool(self._utf8.getstate()[0])
+        return text
 
     def flush(self) -> str:
         """What is still held, as U+FFFD; the decoder is as new afterwards."""
         text = self._utf8.decode(b"", final=True)
         self._utf8.reset()
+        self.holding = False
         return text

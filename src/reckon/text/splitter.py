@@ -22,6 +22,7 @@ class Splitter:
         self.called = 0
         self._tools = tools
         self._stops = StopFinder(stop)
+        self._all_content = not tools and not stop
         self._marker = ""  # text that may be the beginning of OPEN
         self._call: CallReader | None = None
         self._begun = 0
@@ -47,6 +48,9 @@ class Splitter:
 
     def push(self, text: str) -> list[Piece]:
         """What is new and certain after ``text``. Nothing once ``stopped``: the stop string and all behind it are cut."""
+        if self._all_content:
+            self._passed += len(text)
+            return [Text("content", text)] if text else []
         pieces: list[Piece] = []
         rest: str | None = text
         while rest is not None and not self.stopped:
