@@ -46,7 +46,7 @@ class Desk:
                 leader=1 if i else None,
                 grammar=job.grammar,
                 logprobs=logprobs,
-            )  # fmt: skip
+            )
             for i in range(n)
         ]
         self.choices = [Choice(submit, Prepared(job, list(prompt), 50), self.tokenizer) for submit in submits]

@@ -25,6 +25,7 @@ from reckon.api.models import Model, ModelList, Models
 from reckon.api.ops import HealthBody, KeyUsage, Ops
 from reckon.api.patience import Patience
 from reckon.api.spec import CHAT, MESSAGES, TEXT, About, ModelSchema
+from reckon.api.turnstile import Turnstile
 from reckon.config import Config
 from reckon.engines.pool import Pool
 from reckon.errors import ApiError, BodyTooLarge
@@ -135,6 +136,7 @@ class App:
         self._max_body = max_body
         self._stuck_seconds = stuck_seconds
         self._refused = refused
+        self._turnstile = Turnstile()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         scope["app"] = self  # with it, the router raises what it cannot route instead of answering in plain text
@@ -142,6 +144,7 @@ class App:
             await self._router(scope, receive, send)
             return
         http.stamp(scope)
+        await self._turnstile.pass_through()
         async with Patience(self._stuck_seconds) as patience:
             await self._answer(scope, receive, _Answer(scope, send, self._metrics, patience))
 

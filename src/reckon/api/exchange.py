@@ -98,13 +98,13 @@ class Exchange:
             if len(self._finished) == self._prepared.job.n:
                 self._end = event
             return
-        now, model = time.monotonic(), self._prepared.job.model
-        if self._first is None:
-            self._first = now
-            self._metrics.first_token.observe(model, now - self._arrived)
-        if event.choice in self._last:
-            self._metrics.inter_token.observe(model, now - self._last[event.choice])
+        now, before = time.monotonic(), self._last.get(event.choice)
         self._last[event.choice] = now
+        if before is not None:
+            self._metrics.inter_token.observe(self._engine.card.id, now - before)
+        elif self._first is None:
+            self._first = now
+            self._metrics.first_token.observe(self._engine.card.id, now - self._arrived)
 
     async def _reserve(self) -> None:
         job = self._prepared.job

@@ -34,9 +34,11 @@ class Times(Collector):
 
     def observe(self, model: str, seconds: float) -> None:
         """Called in the event loop only."""
-        if model not in self._counts:
-            self._counts[model], self._sums[model] = [0] * (len(self._bounds) + 1), 0.0
-        self._counts[model][bisect_left(self._bounds, seconds)] += 1
+        counts = self._counts.get(model)
+        if counts is None:
+            counts = self._counts[model] = [0] * (len(self._bounds) + 1)
+            self._sums[model] = 0.0
+        counts[bisect_left(self._bounds, seconds)] += 1
         self._sums[model] += seconds
 
     def collect(self) -> Iterator[HistogramMetricFamily]:

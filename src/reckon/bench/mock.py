@@ -91,9 +91,9 @@ class MockEngine:
             return
         run, choice = self._open[request]
         self.given += 1
-        given, clock = len(choice.tokens), self.clocks.get(choice.submit.sampling.seed)
-        if clock is not None:
-            clock.first = clock.first or time.monotonic()
+        given = len(choice.tokens)
+        if not given and (clock := self.clocks.get(choice.submit.sampling.seed)):
+            clock.first = time.monotonic()
         run.deliver(choice, Tokens(request, [self._text[given % len(self._text)]]))
         if given + 1 >= choice.submit.max_tokens:
             run.deliver(choice, self._end(request, "length", given + 1))

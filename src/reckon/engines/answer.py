@@ -30,10 +30,12 @@ class Gone(msgspec.Struct, frozen=True):
 
 Message = Tokens | Done | Failed | Gone
 
+NO_SCORES: Iterable[None] = itertools.repeat(None)
+
 SLICE = 8
-"""Messages that are handed to runs before others get their turn. Each wakes a task that reads, frames and writes: a step of
+"""Messages that are handed to runs before others get their turn. Each is read, framed and written on the way: a step of
 thousands of answers in one go would hold up everything else for all of them."""
-END = 4
+END = 8
 """How many others an answer's end counts for, which also has to be paid."""
 
 
@@ -197,14 +199,14 @@ class NativeRun:
             self._over.set_result(None)
 
     def _read_tokens(self, choice: Choice, tokens: Tokens, take: Take) -> None:
-        scores: Iterable[Score | None] = itertools.repeat(None) if tokens.scores is None else tokens.scores
-        for token, score in zip(tokens.ids, scores, strict=False):
-            if choice.stopping:
-                return
+        if choice.stopping:
+            return
+        for token, score in zip(tokens.ids, tokens.scores or NO_SCORES, strict=False):
             for event in choice.read(token, score):
                 take(event)
             if choice.stopping:
                 self._abort(Abort(choice.submit.request, choice.kept))
+                return
 
     def _read_end(self, choice: Choice, end: Done | Failed | Gone, take: Take) -> None:
         if isinstance(end, Failed):
