@@ -75,7 +75,7 @@ class Call:
         self.messages: list[dict[str, Any]] = []
         self.left = asyncio.Event()
         self.sent = asyncio.Event()
-        self._stuck = False
+        self._stuck = self._broken = False
         self.watch: Callable[[dict[str, Any]], object] = lambda message: None
         self._desk = desk
         self._body: bytes | None = json.dumps(body).encode()
@@ -88,6 +88,10 @@ class Call:
     def stick(self) -> None:
         """Take nothing more, and stay."""
         self._stuck = True
+
+    def break_off(self) -> None:
+        """Be gone without a word: only a write finds out."""
+        self._broken = True
 
     @property
     def status(self) -> int | None:
@@ -113,7 +117,7 @@ class Call:
         self.watch(message)
         if self._stuck:
             await asyncio.sleep(60)
-        if self.left.is_set():
+        if self.left.is_set() or self._broken:
             raise OSError("the client is gone")
         self.messages.append(message)
         self.sent.set()

@@ -228,6 +228,15 @@ async def test_an_error_of_unbroken_work_comes_before_the_cancellation() -> None
         await task
 
 
+async def test_a_client_that_only_a_write_finds_gone_has_left(desk: Desk) -> None:
+    call = Call(desk, chat_body(stream=True))
+    desk.engine.enqueue(Delta(0, "content", "a"), 0.02, call.break_off, Delta(0, "content", "b"), 0.02, *say("c"))
+    await asyncio.wait_for(call.run(), 4)
+    assert not call.ended
+    await check_books(desk, "abort")
+    assert desk.rows()[0].completion_tokens == 3
+
+
 QUIET = {"quiet_seconds": 0.05}
 
 

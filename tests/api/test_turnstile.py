@@ -17,7 +17,7 @@ class Rounds:
             await asyncio.sleep(0)
 
 
-async def test_one_in_a_round_and_in_their_order() -> None:
+async def test_never_two_in_a_round_and_in_their_order() -> None:
     turnstile, rounds = Turnstile(), Rounds()
     passed: list[tuple[int, int]] = []
 
@@ -30,14 +30,25 @@ async def test_one_in_a_round_and_in_their_order() -> None:
     counting.cancel()
     assert [number for number, _ in passed] == list(range(50))
     assert len({count for _, count in passed}) == 50
+    assert rounds.count < 2 * 50 + 10
+
+
+async def test_nobody_waits_where_nobody_was() -> None:
+    turnstile = Turnstile()
+    for _ in range(3):
+        passing = turnstile.pass_through()
+        with pytest.raises(StopIteration):
+            passing.send(None)
+        for _ in range(3):
+            await asyncio.sleep(0)
 
 
 async def test_who_leaves_while_waiting_holds_up_nobody() -> None:
     turnstile = Turnstile()
-    first, second, third = (asyncio.ensure_future(turnstile.pass_through()) for _ in range(3))
+    first, second, third, last = (asyncio.ensure_future(turnstile.pass_through()) for _ in range(4))
     await asyncio.sleep(0)
-    first.cancel()
-    second.cancel()
-    await third
-    with pytest.raises(asyncio.CancelledError):
-        await second
+    for left in (second, third):
+        left.cancel()
+    await asyncio.wait_for(last, 5)
+    assert first.done()
+    assert second.cancelled() and third.cancelled()

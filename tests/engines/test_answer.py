@@ -1,6 +1,9 @@
 """From a worker's messages to events, without a worker: text, calls, stop strings, endings, the journal."""
 
+import asyncio
+import gc
 import itertools
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -221,3 +224,53 @@ async def test_each_choice_stops_at_its_own_place_across_the_tokens_of_a_charact
     assert [content(events, choice) for choice in range(2)] == ["a", "é🎈é🎈x "]
     assert [event.stop for event in events if isinstance(event, Finish)] == [stop, stop]
     assert sorted((abort.request, abort.keep) for abort in desk.aborts) == [(1, kept[0]), (2, kept[1])]
+
+
+class Listener:
+    """Knows the run that it listens to, as an exchange does."""
+
+    def __init__(self, run: NativeRun, raises: bool) -> None:
+        self.run = run
+        self.heard: list[Event] = []
+        self._raises = raises
+
+    def take(self, event: Event) -> None:
+        self.heard.append(event)
+        if self._raises:
+            raise ValueError("no")
+
+
+def go_on(desk: Desk, ended: str) -> None:
+    desk.say("all")
+    if ended == "whole":
+        desk.end()
+    elif ended == "failed":
+        desk.run.deliver(desk.choices[0], Failed(1, "it broke"))
+
+
+async def listened(checkpoint: Path, ended: str) -> "weakref.ref[Listener]":
+    """A run that was listened to until it ended like that; there is nobody left who needs it."""
+    desk = Desk(checkpoint)
+    listener = Listener(desk.run, ended == "refused")
+    playing = asyncio.ensure_future(desk.run.play(listener.take))
+    await asyncio.sleep(0)
+    # Not from here: a failure's traceback would keep this frame, and with it the task.
+    asyncio.get_running_loop().call_soon(go_on, desk, ended)
+    await asyncio.sleep(0)
+    if ended == "left":
+        playing.cancel()
+    await asyncio.wait({playing})
+    desk.say(" too late")
+    assert (playing.cancelled(), playing.cancelled() or playing.exception() is not None) == (ended == "left", ended != "whole")
+    assert len(listener.heard) == {"whole": 3, "refused": 1}.get(ended, 2)
+    return weakref.ref(listener)
+
+
+@pytest.mark.parametrize("ended", ["whole", "failed", "left", "refused"])
+async def test_a_run_that_is_over_keeps_nobody(checkpoint: Path, ended: str) -> None:
+    """Not even as garbage that a collection would have to find."""
+    gc.disable()
+    try:
+        assert (await listened(checkpoint, ended))() is None
+    finally:
+        gc.enable()

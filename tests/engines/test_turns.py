@@ -4,10 +4,10 @@ import asyncio
 
 import pytest
 
-from reckon.engines.answer import END, SLICE, Turns
+from reckon.engines.answer import SLICE, Turns
 
 
-@pytest.mark.parametrize(("ended", "weight"), [(False, 1), (True, END)])
+@pytest.mark.parametrize(("ended", "weight"), [(False, 1), (True, SLICE)])
 async def test_others_have_their_turn(ended: bool, weight: int) -> None:
     rounds = 0
 

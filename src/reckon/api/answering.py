@@ -4,7 +4,7 @@ Knows the order of things only; each step's rules are in the module that it call
 """
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -38,7 +38,11 @@ class Dialect(Protocol):
     def frames(self, event: sse.AnswerEvent, so_far: sse.SoFar) -> bytes:
         """What an event adds to the stream; nothing, perhaps."""
 
-    def whole(self, events: Sequence[sse.AnswerEvent]) -> msgspec.Struct: ...
+    def keep(self, event: sse.AnswerEvent) -> None:
+        """For ``whole``."""
+
+    def whole(self) -> msgspec.Struct:
+        """What has been kept."""
 
     def failure(self, error: ApiError) -> bytes:
         """The frame for what goes wrong in the middle."""
@@ -81,9 +85,8 @@ class Answer:
     quiet_seconds: float
 
     async def whole(self, scope: Scope, receive: Receive, send: Send) -> None:
-        events: list[sse.AnswerEvent] = []
-        await self.exchange.play(events.append)
-        await http.encoded(self.dialect.whole(events), headers=self._headers())(scope, receive, send)
+        await self.exchange.play(self.dialect.keep)
+        await http.encoded(self.dialect.whole(), headers=self._headers())(scope, receive, send)
 
     async def stream(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Until something has been written, an error is an HTTP status; from then on a frame. Either way the stream ends."""

@@ -130,13 +130,13 @@ class App:
         refused: Refused,
     ) -> None:
         self.entries = tuple(routes)
-        self._router = Router([_route(entry, guard) for entry in routes], redirect_slashes=False)
+        turnstile = Turnstile()
+        self._router = Router([_route(entry, guard, turnstile) for entry in routes], redirect_slashes=False)
         self._metrics = metrics
         self._heap = heap
         self._max_body = max_body
         self._stuck_seconds = stuck_seconds
         self._refused = refused
-        self._turnstile = Turnstile()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         scope["app"] = self  # with it, the router raises what it cannot route instead of answering in plain text
@@ -144,7 +144,6 @@ class App:
             await self._router(scope, receive, send)
             return
         http.stamp(scope)
-        await self._turnstile.pass_through()
         async with Patience(self._stuck_seconds) as patience:
             await self._answer(scope, receive, _Answer(scope, send, self._metrics, patience))
 
@@ -183,22 +182,25 @@ class App:
         return BodyTooLarge(f"The body is larger than {self._max_body} bytes, the limit of this server.")
 
 
-def _route(entry: Entry, guard: Guard) -> Route:
+def _route(entry: Entry, guard: Guard, turnstile: Turnstile) -> Route:
     if not isinstance(entry, Entry):
         raise TypeError(f"a route must be an Entry, which declares its access, not {entry!r}")
-    return Route(entry.path, _Door(entry, guard), methods=[entry.method])
+    return Route(entry.path, _Door(entry, guard, turnstile), methods=[entry.method])
 
 
 class _Door:
     """One route as ASGI: who is it, has their key a free place, then the handler; its answer is sent from within the place."""
 
-    def __init__(self, entry: Entry, guard: Guard) -> None:
+    def __init__(self, entry: Entry, guard: Guard, turnstile: Turnstile) -> None:
         self._entry = entry
         self._guard = guard
+        self._turnstile = turnstile
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive, send)
         scope["reckon.path"] = self._entry.path
+        if self._entry.method == "POST":
+            await self._turnstile.pass_through()
         account = await self._guard.identify(request.headers, self._entry.access, request.method)
         with self._guard.place(account):
             response = await self._entry.handler(request, account)

@@ -3,14 +3,12 @@
 What it shares with a chat is taken from there; only what differs is here. ``app.py`` routes to it.
 """
 
-import time
-
 from starlette.requests import Request
 from starlette.types import ASGIApp
 
 from reckon.api.answering import Answering
 from reckon.api.answers import http
-from reckon.api.answers.forms import TextForm
+from reckon.api.answers.forms import Head, TextForm
 from reckon.api.answers.sse import OpenAI
 from reckon.api.asking import body, schema
 from reckon.api.asking.fields import BY_NAME, only
@@ -71,13 +69,14 @@ class Completions:
         self._answering = answering
 
     async def complete(self, request: Request, account: Account) -> ASGIApp:
-        arrived = time.monotonic()
         sent = await body.read(request, self._answering.max_body)
         job_id = http.completion_id(request.scope, "cmpl")
         asked, echo = parse(sent, request=job_id, account=account.id, defaults=self._answering.defaults)
-        return await self._answering.take(
-            asked, account, lambda head: OpenAI(TextForm(head, echo), asked.include_usage, asked.continuous_usage), arrived
-        )
+
+        def dialect(head: Head) -> OpenAI:
+            return OpenAI(TextForm(head, echo), asked.include_usage, asked.continuous_usage)
+
+        return await self._answering.take(asked, account, dialect, http.arrived(request.scope))
 
 
 def parse(

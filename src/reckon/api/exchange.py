@@ -10,6 +10,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection
+from starlette.requests import ClientDisconnect
 
 from reckon.api.answers.sse import AnswerEvent, Settled
 from reckon.api.metrics import Metrics
@@ -188,4 +189,6 @@ async def unbroken(work: Coroutine[Any, Any, T]) -> T:
 def _outcome(error: BaseException) -> str:
     if isinstance(error, ApiError):
         return error.code
+    if isinstance(error, ClientDisconnect):
+        return ABORT
     return InternalError.code if isinstance(error, Exception) else ABORT

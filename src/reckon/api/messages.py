@@ -4,7 +4,6 @@ A chat's rules hold, and a refusal by them is put back into the words of this bo
 """
 
 import re
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -119,11 +118,10 @@ class Messages:
         self._answering = answering
 
     async def complete(self, request: Request, account: Account) -> ASGIApp:
-        arrived = time.monotonic()
         sent = await body.read(request, self._answering.max_body)
         job_id = http.completion_id(request.scope, "msg")
         asked = parse(sent, request=job_id, account=account.id, defaults=self._answering.defaults)
-        return await self._answering.take(asked, account, Anthropic, arrived)
+        return await self._answering.take(asked, account, Anthropic, http.arrived(request.scope))
 
 
 def parse(sent: bytes, *, request: str, account: str, defaults: schema.Defaults = schema.no_defaults) -> schema.Asked:

@@ -95,7 +95,7 @@ class MockEngine:
         if not given and (clock := self.clocks.get(choice.submit.sampling.seed)):
             clock.first = time.monotonic()
         run.deliver(choice, Tokens(request, [self._text[given % len(self._text)]]))
-        if given + 1 >= choice.submit.max_tokens:
+        if given + 1 >= choice.submit.max_tokens and request in self._open:
             run.deliver(choice, self._end(request, "length", given + 1))
 
     def _end(self, request: int, reason: EndReason, completion: int) -> Done:

@@ -33,10 +33,9 @@ Message = Tokens | Done | Failed | Gone
 NO_SCORES: Iterable[None] = itertools.repeat(None)
 
 SLICE = 8
-"""Messages that are handed to runs before others get their turn. Each is read, framed and written on the way: a step of
-thousands of answers in one go would hold up everything else for all of them."""
-END = 8
-"""How many others an answer's end counts for, which also has to be paid."""
+"""Tokens that are handed to runs before others get their turn. Each is read, framed and written on the way: a step of
+thousands of answers in one go would hold up everything else for all of them. An answer's end, which has to be paid, is a slice
+of its own."""
 
 
 class Turns:
@@ -47,8 +46,8 @@ class Turns:
 
     async def gave(self, *, ended: bool) -> None:
         """A message was handed out, an answer's end or not."""
-        self._left -= END if ended else 1
-        if self._left <= 0:
+        self._left -= 1
+        if ended or self._left <= 0:
             self._left = SLICE
             await asyncio.sleep(0)
 
@@ -64,7 +63,7 @@ class Choice:
         self.ended: Done | Failed | Gone | None = None
         self.restarts = 0
         self.kept = 0
-        """Tokens up to the one that completed a stop string."""
+        """Tokens read; when a stop string was found, up to the one that completed it."""
         self._decoder = tokenizer.decoder()
         self._splitter = Splitter(job.stop, bool(job.tools))
         self._scores = Scores(tokenizer) if submit.logprobs >= 0 else None
@@ -157,7 +156,9 @@ class NativeRun:
         self._early: list[Message] = []  # came before anybody listened
         self._take: Take | None = None
         self._unfinished = len(choices)
-        self._over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._over = asyncio.Event()
+        """Nothing is read any more: all was, or something failed, or whoever listened is gone."""
+        self._failure: Exception | None = None
         self._all_ended = asyncio.Event()
 
     def deliver(self, choice: Choice, message: Message) -> None:
@@ -173,20 +174,29 @@ class NativeRun:
             choice.ended = message
             if all(other.ended is not None for other in self._choices.values()):
                 self._all_ended.set()
-        if self._take is None:
-            self._early.append(message)
-        else:
+        if self._take is not None:
             self._read(message, self._take)
+        elif not self._over.is_set():
+            self._early.append(message)
 
     async def play(self, take: Take) -> None:
-        for message in self._early:  # grows while it is read, when that leads to an end
-            self._read(message, take)
-        self._take = take
-        await self._over
+        try:
+            for message in self._early:  # grows while it is read, when that leads to an end
+                self._read(message, take)
+            self._take = take
+            await self._over.wait()
+            if self._failure is not None:
+                raise self._failure
+        finally:
+            # Who listens knows this run, and so does a failure's traceback: together they would be garbage that only a
+            # collection finds.
+            self._take = self._failure = None
+            self._over.set()
+            self._early.clear()
 
     def _read(self, message: Message, take: Take) -> None:
         """Give its events to whoever listens, until that is over."""
-        if self._over.done():
+        if self._over.is_set():
             return
         try:
             if isinstance(message, Tokens):
@@ -194,9 +204,10 @@ class NativeRun:
             else:
                 self._read_end(self._choices[message.request], message, take)
         except Exception as error:  # of this answer, whatever it is
-            self._over.set_exception(error)
-        if not self._unfinished and not self._over.done():
-            self._over.set_result(None)
+            self._failure = error
+            self._over.set()
+        if not self._unfinished:
+            self._over.set()
 
     def _read_tokens(self, choice: Choice, tokens: Tokens, take: Take) -> None:
         if choice.stopping:

@@ -39,7 +39,8 @@ class Health(msgspec.Struct, frozen=True):
 
 
 Take: TypeAlias = Callable[[Event], None]
-"""Whoever is given the events, each at once: a task that had to be woken for every token would cost more than the token."""
+"""Whoever is given the events, one after the other, as soon as they are there; may raise. It must not take long: it is called
+by whoever reads the engine's tokens, for a task that had to be woken for each would cost more than the token does."""
 
 
 class Run(Protocol):

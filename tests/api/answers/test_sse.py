@@ -40,7 +40,10 @@ def frames(
 
 
 def folded(events: Sequence[sse.AnswerEvent], head: forms.Head = HEAD) -> Any:
-    return json.loads(msgspec.json.encode(sse.OpenAI(forms.ChatForm(head)).whole(events)))
+    answer = sse.OpenAI(forms.ChatForm(head))
+    for event in events:
+        answer.keep(event)
+    return json.loads(msgspec.json.encode(answer.whole()))
 
 
 def end(reason: FinishReason = "stop", choice: int = 0) -> Finish:

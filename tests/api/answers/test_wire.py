@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 from starlette.requests import ClientDisconnect
 
-from reckon.api.answers.wire import Attended, EventStream
+from reckon.api.answers.wire import PART, Attended, EventStream
 
 
 class Line:
@@ -146,6 +146,22 @@ async def test_a_client_that_takes_what_it_is_given_needs_no_task() -> None:
         out.write(b"1")
         assert line.body == b"1", "it is there at once"
         assert asyncio.all_tasks() == before
+
+
+async def test_a_slow_client_is_given_parts_and_never_all_that_waits() -> None:
+    """Each has to be taken within a client's time."""
+    line = Narrow()
+    async with stream(line) as out:
+        frames = [b"%07d" % number * 1000 for number in range(50)]
+        for frame in frames:
+            out.write(frame)
+        line.takes.release()
+        for _ in range(20):
+            line.takes.release()
+        await out.end(b"")
+    sizes = [len(message["body"]) for message in line.messages[1:]]
+    assert line.body == b"".join(frames)
+    assert max(sizes) == PART and len(sizes) == 8
 
 
 @pytest.mark.parametrize("then", ["write", "end"])

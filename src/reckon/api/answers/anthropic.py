@@ -3,7 +3,7 @@
 ``messages.py`` has ``answering.py`` speak it.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any, Literal
 
 import msgspec
@@ -56,7 +56,7 @@ class Anthropic:
     def __init__(self, head: Head) -> None:
         self._message = Message(id=head.id, model=head.model, content=[], usage=_usage(Settled(Usage(), 0)))
         self._opened = False
-        self._arguments: str | None = None  # of the last block, if that is an open call
+        self._fragments: list[str] = []  # of the last block's text or arguments
 
     def frames(self, event: AnswerEvent, so_far: SoFar) -> bytes:
         opening = b""
@@ -66,11 +66,12 @@ class Anthropic:
             opening = _frame("message_start", message=self._message)
         return opening + b"".join(self._frames(event))
 
-    def whole(self, events: Sequence[AnswerEvent]) -> Message:
-        """What the stream's frames make of the message."""
-        for event in events:
-            for _ in self._frames(event):
-                pass
+    def keep(self, event: AnswerEvent) -> None:
+        for _ in self._frames(event):
+            pass
+
+    def whole(self) -> Message:
+        """What the stream's frames have made of the message."""
         return self._message
 
     def failure(self, error: ApiError) -> bytes:
@@ -84,13 +85,12 @@ class Anthropic:
             case Delta(text=text) if text:
                 if not message.content or not isinstance(message.content[-1], Text):
                     yield from self._begin(Text(""))
-                message.content[-1].text += text  # type: ignore[union-attr]
+                self._fragments.append(text)
                 yield self._more({"type": "text_delta", "text": text})
             case CallDelta():
                 if event.id is not None:
                     yield from self._begin(ToolUse(event.id, event.name or "", {}))
-                    self._arguments = ""
-                self._arguments = (self._arguments or "") + event.arguments
+                self._fragments.append(event.arguments)
                 yield self._more({"type": "input_json_delta", "partial_json": event.arguments})
             case Finish():
                 yield from self._close()
@@ -111,9 +111,12 @@ class Anthropic:
     def _close(self) -> Iterator[bytes]:
         """A call that ``max_tokens`` cut keeps the empty input: half of JSON is none, and the stop reason says it."""
         if self._message.content:
-            if isinstance(block := self._message.content[-1], ToolUse) and _is_object(self._arguments or ""):
-                block.input = msgspec.json.decode(self._arguments or "")
-            self._arguments = None
+            block, said = self._message.content[-1], "".join(self._fragments)
+            self._fragments.clear()
+            if isinstance(block, Text):
+                block.text = said
+            elif _is_object(said):
+                block.input = msgspec.json.decode(said)
             yield _frame("content_block_stop", index=len(self._message.content) - 1)
 
 

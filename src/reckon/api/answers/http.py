@@ -6,6 +6,7 @@
 import logging
 import math
 import secrets
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -23,12 +24,17 @@ LONGEST_WAIT = 120
 
 
 def stamp(scope: Scope) -> None:
-    """Give the request its id: 32 hex digits, also those of the completion it may lead to."""
-    scope["reckon.request"] = secrets.token_hex(16)
+    """Give the request its id: 32 hex digits, also those of the completion it may lead to. And note when it came."""
+    scope["reckon.request"], scope["reckon.arrived"] = secrets.token_hex(16), time.monotonic()
 
 
 def request_id(scope: Scope) -> str:
     return f"req_{scope['reckon.request']}"
+
+
+def arrived(scope: Scope) -> float:
+    """By the monotonic clock."""
+    return float(scope["reckon.arrived"])
 
 
 def completion_id(scope: Scope, prefix: str) -> str:

@@ -46,6 +46,7 @@ class OpenAI:
         self._beginning = b""
         """What every frame begins with, up to the choices: it is encoded once, not for every token."""
         self._bill: shapes.UsageBody | None = None
+        self._kept: list[Event] = []
 
     def frames(self, event: AnswerEvent, so_far: SoFar) -> bytes:
         """The first event brings the opening with it; the last comes after the bill, and brings that."""
@@ -56,16 +57,15 @@ class OpenAI:
         closing = self._frame([], self._bill) if self._bill is not None and self._place == "apart" else b""
         return opening + self._frame([self._form.piece(event)], self._usage(self._bill, so_far)) + closing
 
-    def whole(self, events: Sequence[AnswerEvent]) -> shapes.Whole:
+    def keep(self, event: AnswerEvent) -> None:
+        if isinstance(event, Settled):
+            self._bill = settled_body(event)
+        else:
+            self._kept.append(event)
+
+    def whole(self) -> shapes.Whole:
         """The sum of the stream's frames."""
-        kept: list[Event] = []
-        bill = Settled(Usage(), 0)
-        for event in events:
-            if isinstance(event, Settled):
-                bill = event
-            else:
-                kept.append(event)
-        return self._form.whole(kept, settled_body(bill))
+        return self._form.whole(self._kept, self._bill or settled_body(Settled(Usage(), 0)))
 
     def failure(self, error: ApiError) -> bytes:
         """The frame that ends a stream which cannot go on; clients raise what is in it."""

@@ -7,7 +7,6 @@ import asyncio
 import contextlib
 import types
 from collections.abc import Awaitable, Callable, Coroutine, Generator, Mapping
-from functools import partial
 from types import TracebackType
 from typing import Any, TypeVar
 
@@ -15,6 +14,8 @@ from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
 
 T = TypeVar("T")
+PART = 1 << 16
+"""Bytes of waiting frames that are sent in one go."""
 
 
 class Attended:
@@ -59,8 +60,8 @@ class EventStream:
         self._loop = asyncio.get_running_loop()
         self._last = self._loop.time()
         self._sending: asyncio.Task[None] | None = None
-        """There is one once a frame had to wait; until it is done, ``_kept`` are those that wait behind that."""
-        self._kept = bytearray()
+        """There is one once a frame had to wait; until it is done, others wait behind it."""
+        self._waiting = bytearray()
 
     async def __aenter__(self) -> "EventStream":
         self._timer = self._loop.call_later(self._quiet, self._look)
@@ -77,18 +78,19 @@ class EventStream:
         finally:
             if self._sending is not None:
                 self._sending.cancel()
-                await asyncio.wait({self._sending})
+                await asyncio.gather(self._sending, return_exceptions=True)
                 self._sending = None
 
     def write(self, frame: bytes) -> None:
-        """Send it, now if the connection takes it: no task is woken for a token. Else it goes with the next that can.
+        """Send it: at once if the connection takes it, without a task that would have to be woken; else when it does.
 
-        Raises ClientDisconnect when nobody reads any more.
+        ``send`` is begun in whatever task this is called from, and may be ended in another. Raises ClientDisconnect when
+        nobody reads any more, which a frame before this one may have found out.
         """
         self._last = self._loop.time()
         if self._sending is not None:
             if not self._sending.done():
-                self._kept += frame
+                self._waiting += frame
                 return
             self._sending.result()
             self._sending = None
@@ -97,7 +99,7 @@ class EventStream:
             waited = delivery.send(None)
         except StopIteration:
             return
-        self._sending = asyncio.ensure_future(self._deliver_kept(resumed(delivery, waited)))
+        self._sending = asyncio.ensure_future(self._deliver_waiting(resumed(delivery, waited)))
 
     async def end(self, frame: bytes) -> None:
         """Send it when all before it is sent; the response ends with it."""
@@ -109,19 +111,22 @@ class EventStream:
     def _look(self) -> None:
         """A comment whenever nothing was written for a while: proxies close silent connections, and clients skip comments."""
         quiet = self._loop.time() - self._last
-        if quiet >= self._quiet:
-            quiet = 0.0
-            if not self._ended and (self._sending is None or self._sending.done()):
-                # A client that has left is noticed by the answer's own next frame, or by whoever listens for the departure.
-                with contextlib.suppress(ClientDisconnect):
-                    self.write(self._comment)
-        self._timer = self._loop.call_later(self._quiet - quiet, self._look)
+        if quiet < self._quiet:
+            self._timer = self._loop.call_later(self._quiet - quiet, self._look)
+            return
+        self._timer = self._loop.call_later(self._quiet, self._look)
+        if not self._ended and (self._sending is None or self._sending.done()):
+            # A client that has left is noticed by the answer's own next frame, or by whoever listens for the departure.
+            with contextlib.suppress(ClientDisconnect):
+                self.write(self._comment)
 
-    async def _deliver_kept(self, before: Awaitable[None]) -> None:
+    async def _deliver_waiting(self, before: Awaitable[None]) -> None:
+        """Part by part: each has to be taken in the time that a client has (``patience.py``), and a slow one is no dead one."""
         await before
-        while self._kept:
-            frame, self._kept = bytes(self._kept), bytearray()
-            await self._deliver(frame)
+        while self._waiting:
+            part = bytes(self._waiting[:PART])
+            del self._waiting[:PART]
+            await self._deliver(part)
 
     async def _deliver(self, frame: bytes, *, last: bool = False) -> None:
         try:
@@ -137,17 +142,16 @@ class EventStream:
 @types.coroutine
 def resumed(work: Coroutine[Any, Any, T], waited: Any) -> Generator[Any, Any, T]:
     """What is left of a coroutine that was begun by hand and waits for ``waited``."""
-    while True:
-        try:
-            sent = yield waited
-        except BaseException as error:
-            go_on = partial(work.throw, error)
-        else:
-            go_on = partial(work.send, sent)
-        try:
-            waited = go_on()
-        except StopIteration as end:
-            return end.value  # type: ignore[no-any-return]
+    try:
+        while True:
+            try:
+                sent = yield waited
+            except BaseException as error:
+                waited = work.throw(error)
+            else:
+                waited = work.send(sent)
+    except StopIteration as end:
+        return end.value  # type: ignore[no-any-return]
 
 
 async def _departure(receive: Receive) -> None:
