@@ -123,8 +123,8 @@ def _embed(shared: Shared, phase: int, shape: Shape, weights: Packed, work: Work
 
 
 @kernel()
-def _product(isa: Isa, rank: int, shared: Shared, phase: int, panels, work: Work, x, out, rows: int) -> None:
-    """out[:rows] += x[:rows] . panels: one ticket is one panel for a block of rows.
+def _product(isa: Isa, rank: int, shared: Shared, phase: int, panels, work: Work, x, out, rows: int, adds: bool) -> None:
+    """out[:rows] = x[:rows] . panels, with ``adds`` added to what is there: one ticket is one panel for a block of rows.
 
     The sums grow side by side and not in ``out``, whose rows are so far apart that they push each other out of the cache.
     """
@@ -137,7 +137,7 @@ def _product(isa: Isa, rank: int, shared: Shared, phase: int, panels, work: Work
         columns = out[first : first + count, panel * PANEL : (panel + 1) * PANEL]
         for row in range(count):
             for column in range(PANEL):
-                room[row, column] = columns[row, column]
+                room[row, column] = columns[row, column] if adds else np.float32(0)
         after = pairs * joined(shared)
         multiply(isa, panels[panel], 0, x, first * x.shape[1], x.shape[1], room, 0, PANEL, pairs, count, after)
         for row in range(count):
@@ -228,7 +228,6 @@ def _gate_up(isa: Isa, rank: int, shared: Shared, phase: int, panels, work: Work
 def _norm_sampled(isa: Isa, shared: Shared, phase: int, shape: Shape, weights: Packed, work: Work, rows: Rows) -> None:
     for ticket in tickets(shared, phase, rows.sampled.size):
         rms_norm(isa, work.hidden[rows.sampled[ticket], : shape.hidden], weights.last_norm, shape.eps, work.last[ticket])
-        work.logits[ticket] = 0
 
 
 @kernel()
@@ -266,23 +265,23 @@ def step(
         phase = len(FIRST) + PHASES_PER_LAYER * layer
         _norm_attention(isa, shared, phase, layer, shape, weights, work, count)
         meet(shared, first + phase)
-        _product(isa, rank, shared, phase + 1, weights.qkv[layer], work, work.normed, work.qkv, count)
+        _product(isa, rank, shared, phase + 1, weights.qkv[layer], work, work.normed, work.qkv, count, True)
         meet(shared, first + phase + 1)
         _rotate_and_store(isa, rank, shared, phase + 2, layer, shape, weights, kv, work, rows)
         meet(shared, first + phase + 2)
         _attend(isa, rank, shared, phase + 3, layer, shape, kv, work, rows)
         meet(shared, first + phase + 3)
-        _product(isa, rank, shared, phase + 4, weights.out[layer], work, work.attended, work.hidden, count)
+        _product(isa, rank, shared, phase + 4, weights.out[layer], work, work.attended, work.hidden, count, True)
         meet(shared, first + phase + 4)
         _norm_mlp(isa, shared, phase + 5, layer, shape, weights, work, count)
         meet(shared, first + phase + 5)
         _gate_up(isa, rank, shared, phase + 6, weights.gate_up[layer], work, count)
         meet(shared, first + phase + 6)
-        _product(isa, rank, shared, phase + 7, weights.down[layer], work, work.active, work.hidden, count)
+        _product(isa, rank, shared, phase + 7, weights.down[layer], work, work.active, work.hidden, count, True)
         meet(shared, first + phase + 7)
     _norm_sampled(isa, shared, last, shape, weights, work, rows)
     meet(shared, first + last)
-    _product(isa, rank, shared, last + 1, weights.head, work, work.last, work.logits, rows.sampled.size)
+    _product(isa, rank, shared, last + 1, weights.head, work, work.last, work.logits, rows.sampled.size, False)
     meet(shared, first + last + 1)
     _sample(rank, shared, last + 2, shape, work, choice)
     meet(shared, first + last + 2)
