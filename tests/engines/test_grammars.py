@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import uvloop
 
 from engines.conftest import Start, played
 from reckon.engines.grammars import MAX_SOURCE, Grammars, refusal
@@ -246,3 +247,20 @@ async def test_an_engine_follows_a_grammar_and_survives_a_hostile_one(start: Sta
             text[event.choice] += getattr(event, "text", "")
     assert all(one in ("yesyes", "yesno", "noyes", "nono") for one in text), text
     assert engine.worker_pid == worker and engine.restarts == 0
+
+
+def test_a_compiler_whose_pipe_closed_before_its_end_was_known_is_replaced(directory: Path) -> None:
+    """On the loop that serves: uvloop's pipes raise RuntimeError when they are closed, where asyncio's only warn."""
+
+    async def scene() -> None:
+        grammars = Grammars(directory)
+        await grammars.check(Grammar("regex", "a+"))
+        process = grammars._process
+        assert process is not None and process.stdin is not None
+        process.stdin.close()
+        await asyncio.sleep(0)
+        await grammars.check(Grammar("regex", "b+"))
+        assert grammars._process is not process
+        await grammars.close()
+
+    uvloop.run(scene())

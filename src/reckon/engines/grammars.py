@@ -119,7 +119,7 @@ class Grammars:
 
     async def _exchange(self, line: bytes, seconds: float) -> str:
         process = self._process
-        if process is None or process.stdin is None or process.stdout is None:
+        if process is None or process.stdin is None or process.stdout is None or process.stdin.is_closing():
             raise CompilerLost(DEADLY)
         with contextlib.suppress(ConnectionError):  # the end of its output says the same
             process.stdin.write(line)
