@@ -1,6 +1,6 @@
 """One run of a job with its row in the ledger: reserved before the engine starts, settled exactly once however it ends.
 
-Knows no HTTP. ``answering.py`` has it play an answer.
+Of HTTP it knows only that a client can leave. ``answering.py`` has it play an answer.
 """
 
 import asyncio

@@ -8,12 +8,11 @@ import contextlib
 import types
 from collections.abc import Awaitable, Callable, Coroutine, Generator, Mapping
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import Any
 
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
 
-T = TypeVar("T")
 PART = 1 << 16
 """Bytes of waiting frames that are sent in one go."""
 
@@ -140,7 +139,7 @@ class EventStream:
 
 
 @types.coroutine
-def resumed(work: Coroutine[Any, Any, T], waited: Any) -> Generator[Any, Any, T]:
+def resumed(work: Coroutine[Any, Any, None], waited: Any) -> Generator[Any, Any, None]:
     """What is left of a coroutine that was begun by hand and waits for ``waited``."""
     try:
         while True:
@@ -150,8 +149,8 @@ def resumed(work: Coroutine[Any, Any, T], waited: Any) -> Generator[Any, Any, T]
                 waited = work.throw(error)
             else:
                 waited = work.send(sent)
-    except StopIteration as end:
-        return end.value  # type: ignore[no-any-return]
+    except StopIteration:
+        return
 
 
 async def _departure(receive: Receive) -> None:
