@@ -94,6 +94,10 @@ NUMBERS = {"numba", "llvmlite", "torch", "transformers", "triton"}
         ("reckon.cli.main", WEB | NUMBERS | {"msgspec", "numpy", "rich"}),
         ("reckon.cli.serve", NUMBERS | {"numpy", "reckon.devices", "reckon.models", "reckon.worker"}),
         ("reckon.cli.chat", NUMBERS | {"numpy", "reckon.api", "reckon.engines", "starlette", "uvicorn"}),
+        # numba reads where its cache is when it is imported, and ``select`` says where.
+        ("reckon.bench.engine", NUMBERS),
+        ("reckon.bench.guessing", NUMBERS),
+        ("reckon.bench.versus.ours", NUMBERS),
         ("reckon.worker.__main__", WEB | NUMBERS | {"click", "rich", "prometheus_client", "psycopg"}),
         (
             "reckon.worker.loop",

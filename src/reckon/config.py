@@ -88,6 +88,8 @@ ORIGINS = ("page", "model")
 LEVELS = ("debug", "info", "warning", "error", "critical")
 DEVICES = ("auto", "cpu", "reference")
 """What devices/select.py knows, so that a wrong name is refused before a worker is started. A test holds both together."""
+FORMS = ("auto", "whole", "squeezed", "both")
+"""In which forms devices/cpu/device.py keeps weights."""
 
 SETTINGS = (
     Setting("host", "127.0.0.1", "Address to listen on.", env="HOST"),
@@ -97,6 +99,13 @@ SETTINGS = (
     Setting("token", "", "An administrator's key that is accepted besides the stored ones; not stored.", env="RECKON_TOKEN"),
     Setting("device", "auto", "Where models run; auto takes the fastest there is.", choices=DEVICES),
     Setting("threads", 0, "Threads of the cpu device; 0 means one per core this process may use.", low=0, high=1024),
+    Setting(
+        "weights",
+        "auto",
+        "How the cpu device keeps weights: squeezed to three quarters without loss, which a few answers at a "
+        "time are faster with, whole for many, or both; auto takes both where memory is ample, else squeezed.",
+        choices=FORMS,
+    ),
     Setting("kv_memory_gb", 0.0, "Memory for the KV cache in GB; 0 means a share of what is free.", low=0),
     Setting("max_context", 0, "Longest context in tokens; 0 means the model's own.", low=0),
     Setting("step_tokens", 512, "Most tokens computed in one step: decodes first, the rest is prefill.", low=16, high=65536),
@@ -126,6 +135,7 @@ class Config:
     token: str
     device: str
     threads: int
+    weights: str
     kv_memory_gb: float
     max_context: int
     step_tokens: int

@@ -35,6 +35,7 @@ class Launch(msgspec.Struct, frozen=True):
     context: int
     step_tokens: int
     max_sequences: int
+    weights: str = "auto"
     drafts: bool = True
     self_check: bool = False
     log_level: str = "warning"

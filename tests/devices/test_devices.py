@@ -28,6 +28,8 @@ from reckon.models.weights import Weights
 FACTORIES: dict[str, Callable[[], Device]] = {
     "reference": ReferenceDevice,
     **{f"cpu-{isa}": partial(CpuDevice, 2, isa) for isa in available()},
+    **{f"cpu-{isa}-squeezed": partial(CpuDevice, 2, isa, "squeezed") for isa in available()},
+    "cpu-both": partial(CpuDevice, 2, "", "both"),
 }
 BLOCKS = 72
 PROMPT = 150  # tokens: two full blocks and a part

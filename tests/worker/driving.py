@@ -33,6 +33,7 @@ class FakeDevice:
     name = "fake"
     numeric_path = "fake/exact"
     toolchain = ("fake 1",)
+    weights = "none"
     repeatable = True
 
     def __init__(self, poison: Iterable[int] = (), free: int = 1 << 30) -> None:
@@ -48,6 +49,12 @@ class FakeDevice:
 
     def free_bytes(self) -> int:
         return self.free
+
+    def weight_bytes(self, arch: Arch, weights: Weights) -> int:
+        return weights.total_bytes
+
+    def step_bytes(self, rows: int) -> int:
+        return 0
 
     def block_bytes(self) -> int:
         return 1000

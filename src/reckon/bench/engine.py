@@ -23,13 +23,12 @@ from reckon.bench.memory import read_rate
 from reckon.catalog.source import resolve
 from reckon.config import Config
 from reckon.devices.batch import BLOCK_SIZE
-from reckon.devices.cpu.device import CpuDevice
 from reckon.devices.select import select
 from reckon.errors import BadSetting
 from reckon.job import Sampling
 from reckon.link import Submit
 from reckon.models.arch import Arch, read_arch, read_generation
-from reckon.models.weights import EMBEDDING, Weights
+from reckon.models.weights import Weights
 from reckon.screen import screen
 from reckon.worker.blocks import Blocks, Chain
 from reckon.worker.drafts import MOST
@@ -75,20 +74,24 @@ class Measured:
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """A loaded device and what came with its model. ``weight_bytes`` are read in every step; loading took ``load_seconds``."""
+    """A loaded device and what came with its model; loading took ``load_seconds``."""
 
     runner: Runner
     device: Any
     arch: Arch
     blocks: int
     config: Config
-    weight_bytes: int
     load_seconds: float
     stop_tokens: list[int]
 
     @property
+    def on_cpu(self) -> bool:
+        # By its name: whoever imports its module before ``select`` runs what was compiled from other sources.
+        return bool(self.device.name == "cpu")
+
+    @property
     def threads(self) -> int:
-        return self.device.threads if isinstance(self.device, CpuDevice) else 1
+        return self.device.threads if self.on_cpu else 1
 
     def scheduler(self, batch: int) -> Scheduler:
         return Scheduler(Blocks(self.blocks), self.config.step_tokens, batch, drafts=self.config.drafts)
@@ -125,10 +128,10 @@ class Bench:
         before = scheduler.counters.accepted
         while len(seconds) < steps and scheduler.running == batch:
             seconds.append(self.step(scheduler)[1])
-        phases = self.device.phase_shares() if isinstance(self.device, CpuDevice) else {}
+        phases = self.device.phase_shares() if self.on_cpu else {}
         each = batch + (scheduler.counters.accepted - before) / len(seconds)
         step = statistics.median(seconds)
-        read = self.weight_bytes + batch * context * self.device.block_bytes() / BLOCK_SIZE
+        read = self.device.step_bytes(batch) + batch * context * self.device.block_bytes() / BLOCK_SIZE
         return Decode(context, batch, step * 1e3, each * len(seconds) / sum(seconds), each, read / step / 1e9, phases)
 
     def _submit_known(self, scheduler: Scheduler, request: int, context: int, tokens: int) -> list[int]:
@@ -178,13 +181,13 @@ def loaded(config: Config, model: str, longest: int, batch: int) -> Iterator[Ben
     stop_tokens = list(read_generation(directory).eos_token_ids)
     if longest > arch.context:
         raise BadSetting(f"a prompt and what is said after it must be at most {arch.context} tokens here, not {longest}")
-    device = select(config.device, config.threads, config.home / "compiled")
+    device = select(config.device, config.threads, config.weights, config.home / "compiled")
     with closing(Runner(device)) as runner:
         begin = time.perf_counter()
         runner.load(arch, weights, lambda phase, done, total: None)
         seconds = time.perf_counter() - begin
         room = runner.allocate(arch, int(config.kv_memory_gb * 1e9), longest, batch)
-        yield Bench(runner, device, arch, room.blocks, config, _read_bytes(arch, weights), seconds, stop_tokens)
+        yield Bench(runner, device, arch, room.blocks, config, seconds, stop_tokens)
 
 
 def _prefills(bench: Bench, measured: Measured, contexts: list[int], console: Console) -> None:
@@ -227,8 +230,3 @@ def _ask(request: int, prompt: list[int], tokens: int) -> Submit:
 def _decodes(plan: Plan) -> bool:
     """Whether no piece computes any of a prompt."""
     return all(piece.start >= piece.sequence.prompt_length for piece in plan.pieces)
-
-
-def _read_bytes(arch: Arch, weights: Weights) -> int:
-    """Of the weights, what a step reads: all but the embedding, of which it takes a row, unless that is the head too."""
-    return weights.total_bytes - (0 if arch.tied else 2 * weights.bf16(EMBEDDING).size)

@@ -53,7 +53,7 @@ def bench() -> None:
 @click.option("--prefill/--no-prefill", default=True, help="Time a prompt of each context too.", show_default=True)
 @click.option("--json", "json_file", type=WRITTEN, help="Write the record of the measurement here.")
 @click.option("--plot", type=WRITTEN, help="Draw step times by context into this PNG; needs the extra 'plots'.")
-@settings("device", "threads", "home", "step_tokens", "kv_memory_gb", "drafts")
+@settings("device", "threads", "weights", "home", "step_tokens", "kv_memory_gb", "drafts")
 def bench_engine(config: Config, model: str, plot: Path | None, **options: Any) -> None:
     """Prefill and decode of the engine, scheduler and sampler included, on random prompts."""
     from reckon.bench.engine import measure
@@ -111,7 +111,7 @@ def bench_api(streams: int, queued: int, requests: int, seconds: float, json_fil
 @click.option("--rounds", default=5, type=click.IntRange(min=1), help="Turns with guesses and without.", show_default=True)
 @click.option("--temperature", default=0.0, type=click.FloatRange(min=0, max=2), help="Of the sampler.", show_default=True)
 @click.option("--json", "json_file", type=WRITTEN, help="Write the record of the measurement here.")
-@settings("device", "threads", "home", "step_tokens", "kv_memory_gb")
+@settings("device", "threads", "weights", "home", "step_tokens", "kv_memory_gb")
 def bench_drafts(config: Config, **options: Any) -> None:
     """What guessing ahead gains, for one answer at a time: a suite's questions, the same again, lists to be repeated."""
     from reckon.bench.guessing import measure
@@ -138,7 +138,7 @@ def bench_drafts(config: Config, **options: Any) -> None:
 @click.option("--clients", default="1,8", callback=_sizes, help="Of these, how many at a time.", show_default=True)
 @click.option("--tokens", default=32, type=click.IntRange(min=1), help="Of these, tokens of an answer.", show_default=True)
 @click.option("--json", "json_file", type=WRITTEN, help="Write everything there, down to the samples.")
-@settings("device", "threads", "home", "step_tokens", "kv_memory_gb")
+@settings("device", "threads", "weights", "home", "step_tokens", "kv_memory_gb")
 def bench_versus(config: Config, model: str, **options: Any) -> None:
     """The engine beside its peers: the same prompts, in turns, samples that were disturbed left out. See docs/bench.md.
 

@@ -27,11 +27,19 @@ class Device(Protocol):
     toolchain: tuple[str, ...]
     """What else decides the bits besides weights and our code: compilers and libraries with their versions, and what of the
     processor they compile for. Its digest is a part of the system fingerprint."""
+    weights: str
+    """How weights are kept, in words, once they are loaded."""
     repeatable: bool
     """Whether the device keeps the promise above, today and after a restart. One that does not is named in every answer."""
 
     def load(self, arch: Arch, weights: Weights, progress: Progress) -> None:
         """Take the weights into the device's own layout and make its code ready. ``weights`` may be closed afterwards."""
+
+    def weight_bytes(self, arch: Arch, weights: Weights) -> int:
+        """Memory that ``load`` will take for the weights, in bytes."""
+
+    def step_bytes(self, rows: int) -> int:
+        """What a step of so many rows reads of the weights, in bytes."""
 
     def free_bytes(self) -> int:
         """Memory that could be given to KV blocks now, in bytes."""

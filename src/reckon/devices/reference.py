@@ -5,6 +5,7 @@ it), so nothing but its own sequence can reach its bits. Products are einsum's, 
 another number of rows or threads. Sampling is in ``sampling.py``; the worker and the tests call this.
 """
 
+import math
 import platform
 from dataclasses import dataclass
 
@@ -16,7 +17,7 @@ from reckon.devices.batch import BLOCK_SIZE, Batch, Sampled
 from reckon.devices.memory import available_bytes
 from reckon.devices.sampling import sample
 from reckon.models.arch import Arch
-from reckon.models.weights import EMBEDDING, FINAL_NORM, Weights, head_name, layer_names
+from reckon.models.weights import EMBEDDING, FINAL_NORM, Weights, expected_shapes, head_name, layer_names
 
 Floats = NDArray[np.float32]
 
@@ -44,6 +45,7 @@ class ReferenceDevice:
 
     name = "reference"
     numeric_path = "reference/float32"
+    weights = "float32"
     repeatable = True
 
     keys: Floats  # [layers, blocks, BLOCK_SIZE, kv_heads, head_dim], rotated
@@ -66,6 +68,13 @@ class ReferenceDevice:
 
     def free_bytes(self) -> int:
         return available_bytes()
+
+    def weight_bytes(self, arch: Arch, weights: Weights) -> int:
+        return sum(_bytes(arch).values())
+
+    def step_bytes(self, rows: int) -> int:
+        read = _bytes(self._arch)
+        return sum(read.values()) - (0 if self._arch.tied else read[EMBEDDING])
 
     def block_bytes(self) -> int:
         arch = self._arch
@@ -162,6 +171,10 @@ def rotate(heads: Floats, angles: Floats) -> Floats:
     first, second = np.split(heads, 2, axis=-1)
     cos, sin = np.cos(angles), np.sin(angles)
     return np.concatenate([first * cos - second * sin, second * cos + first * sin], axis=-1)
+
+
+def _bytes(arch: Arch) -> dict[str, int]:
+    return {name: math.prod(shape) * np.dtype(np.float32).itemsize for name, shape in expected_shapes(arch).items()}
 
 
 def _load_layer(arch: Arch, weights: Weights, index: int) -> Layer:

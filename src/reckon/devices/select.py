@@ -11,8 +11,10 @@ from reckon.errors import BadSetting
 NAMES = ("auto", "cpu", "reference")
 
 
-def select(name: str, threads: int, cache: Path) -> Device:
+def select(name: str, threads: int, weights: str, cache: Path) -> Device:
     """The device of that name, not loaded yet. ``cache`` is where compiled code is kept between starts.
+
+    ``threads`` and ``weights``, the form they are kept in, are for the cpu device.
 
     Raises BadSetting for a name that no device has.
     """
@@ -26,7 +28,7 @@ def select(name: str, threads: int, cache: Path) -> Device:
     os.environ["NUMBA_CACHE_DIR"] = str(cache / compiled_version())
     from reckon.devices.cpu.device import CpuDevice
 
-    return CpuDevice(threads)
+    return CpuDevice(threads, weights=weights)
 
 
 def compiled_version() -> str:

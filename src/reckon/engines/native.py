@@ -323,6 +323,7 @@ def _launch(directory: Path, config: Config) -> Launch:
         context=config.max_context,
         step_tokens=config.step_tokens,
         max_sequences=config.max_sequences,
+        weights=config.weights,
         drafts=config.drafts,
         self_check=config.self_check,
         log_level=config.log_level,

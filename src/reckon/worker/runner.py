@@ -50,9 +50,9 @@ class Runner:
     def load(self, arch: Arch, weights: Weights, progress: Progress) -> None:
         """Raises UnsupportedModel when a tensor is missing or the weights are larger than the memory that is free."""
         weights.check(arch)
-        free = self._device.free_bytes()
-        if weights.total_bytes > free:
-            needs, has = weights.total_bytes / 1e9, free / 1e9
+        needed, free = self._device.weight_bytes(arch, weights), self._device.free_bytes()
+        if needed > free:
+            needs, has = needed / 1e9, free / 1e9
             raise UnsupportedModel(f"the weights take {needs:.1f} GB and {self._device.name} has {has:.1f} GB free")
         self._device.load(arch, weights, progress)
         self._vocab_size = arch.vocab_size

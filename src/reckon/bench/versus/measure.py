@@ -125,8 +125,8 @@ def _play(venue: Venue, course: Course) -> Record:
     conductor = Conductor(course, venue.arch.vocab_size, venue.options.patience, venue.notice)
     contestants = [Contestant(OURS, [sys.executable, "-m", "reckon.bench.versus.ours"], venue.environment, venue.log(OURS))]
     orders: dict[str, dict[str, Any]] = {OURS: {
-        "checkpoint": directory, "threads": threads, "device": config.device, "cache": str(config.home / "compiled"),
-        "kv_bytes": int(config.kv_memory_gb * 1e9), "step_tokens": config.step_tokens,
+        "checkpoint": directory, "threads": threads, "device": config.device, "form": config.weights,
+        "cache": str(config.home / "compiled"), "kv_bytes": int(config.kv_memory_gb * 1e9), "step_tokens": config.step_tokens,
     }}  # fmt: skip
     for name, venv in venue.venvs.items():
         try:

@@ -36,7 +36,7 @@ class Ours:
     def load(self, order: dict[str, Any]) -> dict[str, Any]:
         directory = Path(order["checkpoint"])
         arch, weights = read_arch(directory), Weights.open(directory)
-        device = select(order["device"], order["threads"], Path(order["cache"]))
+        device = select(order["device"], order["threads"], order["form"], Path(order["cache"]))
         self._runner = Runner(device)
         self._runner.load(arch, weights, lambda phase, done, total: None)
         room = self._runner.allocate(arch, order["kv_bytes"], order["context"], order["sequences"])
@@ -50,7 +50,7 @@ class Ours:
                 "python": sys.version.split()[0],
             },
             "settings": {
-                "path": device.numeric_path, "threads": str(order["threads"]), "weights": kind, "KV": kind,
+                "path": device.numeric_path, "threads": str(order["threads"]), "weights": device.weights, "KV": kind,
                 "step tokens": str(order["step_tokens"]), "drafts": "off",
                 "sampling": "greedy, through the scheduler and the sampler",
             },

@@ -14,8 +14,9 @@ from reckon.devices.base import Progress
 from reckon.devices.batch import Batch, Sampled, SamplingRows
 from reckon.devices.cpu import isa as sets
 from reckon.devices.cpu.arena import arena
+from reckon.devices.cpu.builder import Forms, MatrixPlan, padded
 from reckon.devices.cpu.compile import target
-from reckon.devices.cpu.layout import KV, Shape, kv_block_elements, pack, padded, shape_of
+from reckon.devices.cpu.layout import KV, Shape, kv_block_elements, matrix_plans, pack, shape_of
 from reckon.devices.cpu.pace import Pace
 from reckon.devices.cpu.sampling import Choice, make_choice, make_room, make_scratch
 from reckon.devices.cpu.step import GROUP_ITEMS, Rows, Work, make_work, phase_names, phases, step
@@ -24,23 +25,42 @@ from reckon.devices.memory import available_bytes
 from reckon.models.arch import Arch
 from reckon.models.weights import Weights
 
+WHOLE, SQUEEZED, BOTH = Forms(True, False), Forms(False, True), Forms(True, True)
+FORMS = {"whole": WHOLE, "squeezed": SQUEEZED, "both": BOTH}
+IN_CACHE = 64 << 20
+"""Bytes of weights that a last-level cache may hold: what need not come from memory is not worth squeezing."""
+ROOM_FOR_BOTH = 0.5
+"""Of the memory that is free: if both forms of the weights take less, both are kept. The rest is for KV blocks and others."""
+
 
 class CpuDevice:
-    """Qwen2 on CPU cores. ``isa`` forces an instruction set by name; ``threads`` 0 takes a thread per usable core."""
+    """Qwen2 on CPU cores. ``isa`` forces an instruction set by name; ``threads`` 0 takes a thread per usable core.
+
+    ``weights``: the forms in which matrices are kept, one of FORMS, or "auto": whole if they are few, both where there is ample
+    memory, else squeezed.
+    """
 
     name = "cpu"
     repeatable = True
 
-    def __init__(self, threads: int = 0, isa: str = "") -> None:
+    def __init__(self, threads: int = 0, isa: str = "", weights: str = "auto") -> None:
         self._isa_name, self._isa = sets.choose(isa)
         self.numeric_path = f"cpu/{self._isa_name}"
         self.toolchain = target()
         self.threads = threads or len(os.sched_getaffinity(0))
+        self._forms = FORMS.get(weights)
+        self.weights = ""
+
+    def weight_bytes(self, arch: Arch, weights: Weights) -> int:
+        return _bytes(arch, self._plan(arch, weights))
 
     def load(self, arch: Arch, weights: Weights, progress: Progress) -> None:
         self._arch = arch
         self._shape: Shape = shape_of(arch)
-        self._packed = pack(arch, weights, progress)
+        self._plans = self._plan(arch, weights)
+        kept = {plan.forms for plan in self._plans.values()}
+        self.weights = "bf16, " + "; ".join(name for name, forms in FORMS.items() if forms in kept)
+        self._packed = pack(arch, self._plans, weights, progress)
         self._team = Team(self.threads, phases(arch.layers))
         self._pace = Pace(self.threads)
         self._scratch = make_scratch(self.threads, padded(arch.vocab_size))
@@ -68,6 +88,9 @@ class CpuDevice:
 
     def step(self, batch: Batch) -> Sampled:
         return self._run(batch, batch.sampling)
+
+    def step_bytes(self, rows: int) -> int:
+        return sum(plan.bytes(rows) for plan in self._plans.values())
 
     def phase_shares(self) -> dict[str, float]:
         """Where the time of the last step went, by kind of phase, the largest first. Empty where time cannot be read."""
@@ -98,6 +121,15 @@ class CpuDevice:
         self._pace.took(batch.tokens.size, threads, time.perf_counter() - begin)
         return room
 
+    def _plan(self, arch: Arch, weights: Weights) -> dict[str, MatrixPlan]:
+        if self._forms:
+            return matrix_plans(arch, weights, self._forms)
+        whole, both = (matrix_plans(arch, weights, forms) for forms in (WHOLE, BOTH))
+        if _bytes(arch, whole) <= IN_CACHE:
+            return whole
+        ample = _bytes(arch, both) <= ROOM_FOR_BOTH * self.free_bytes()
+        return both if ample else matrix_plans(arch, weights, SQUEEZED)
+
     def _fitting(self, rows: int, sampled: int) -> Work:
         """Buffers of at least this size: they grow to the largest batch and stay."""
         most_rows, most_sampled = len(self._work.hidden), len(self._work.logits)
@@ -112,6 +144,11 @@ class CpuDevice:
         self._run(Batch(zeros, zeros, zeros, np.zeros((1, 1), np.int32), zeros, zeros, _NO_SAMPLING), _NO_SAMPLING)
         self._pace = Pace(self.threads)  # what compiling took says nothing of steps
         progress("compile", 1, 1)
+
+
+def _bytes(arch: Arch, plans: dict[str, MatrixPlan]) -> int:
+    embedding = 0 if arch.tied else 2 * arch.vocab_size * arch.hidden_size
+    return embedding + sum(plan.bytes() for plan in plans.values())
 
 
 def _groups(sequences: list[int], heads: int) -> NDArray[np.int32]:

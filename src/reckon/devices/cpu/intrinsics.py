@@ -13,7 +13,7 @@ PANEL = BLOCK_SIZE
 """Columns of a panel: an array [k / 2, PANEL, 2] of bf16, pairs of k beside each other as vdpbf16ps takes them."""
 SUM_LANES = PANEL // 4
 """Sums over a panel's width are kept in so many lanes, which are added only at the end."""
-I16, I32, I64, F32 = ir.IntType(16), ir.IntType(32), ir.IntType(64), ir.FloatType()
+I8, I16, I32, I64, F32 = ir.IntType(8), ir.IntType(16), ir.IntType(32), ir.IntType(64), ir.FloatType()
 PTR = ir.PointerType()
 
 
@@ -22,6 +22,14 @@ def array_address(context: Any, builder: ir.IRBuilder, kind: types.Array, array:
     # By way of an integer, because numba's arrays still hold typed pointers and llvmlite checks them.
     data = builder.ptrtoint(context.make_array(kind)(context, builder, array).data, I64)
     return builder.inttoptr(builder.add(data, builder.mul(offset, ir.Constant(I64, kind.dtype.bitwidth // 8))), PTR)
+
+
+def ask(builder: ir.IRBuilder, address: ir.Value) -> None:
+    """Ask memory for the line of the cache that this address lies in, to be read soon. Nothing waits for it."""
+    signature = ir.FunctionType(ir.VoidType(), [PTR, I32, I32, I32])
+    prefetch = cgutils.get_or_insert_function(builder.module, signature, "llvm.prefetch.p0")
+    to_read, to_keep, data = ir.Constant(I32, 0), ir.Constant(I32, 3), ir.Constant(I32, 1)
+    builder.call(prefetch, [address, to_read, to_keep, data])
 
 
 def _quarters(context: Any, builder: ir.IRBuilder, kind: types.Array, scores: ir.Value) -> list[ir.Value]:

@@ -11,33 +11,19 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from reckon.devices.cpu.codes import WHOLE_PAIR
 from reckon.devices.cpu.compile import kernel
-from reckon.devices.cpu.intrinsics import PANEL, SUM_LANES, add_up, bits_float, float_bits, largest
+from reckon.devices.cpu.intrinsics import PANEL, SUM_LANES, add_up, bits_float, largest
 from reckon.devices.cpu.isa import Isa
-from reckon.devices.cpu.tile import operand, tile
+from reckon.devices.cpu.multiply import multiply_near
+from reckon.devices.cpu.tile import operand
 
-PAIRS_IN_CACHE = 608
-"""Pairs of k multiplied before the next of many rows come: 608 * PANEL * 4 bytes stay in a core's second-level cache."""
-FEW_ROWS = 16
-"""So many rows are done with a strip before memory has brought the next, unless strips are short."""
 LOG2_E = np.float32(math.log2(math.e))
 NEVER = np.float32(-np.inf)
 
 
 Operands = NDArray[np.uint16 | np.float32]
 """Rows of a product, in the instruction set's own form: ``isa.operand_dtype``."""
-
-
-@kernel(inline=True)
-def to_bf16(value: np.float32) -> np.uint16:
-    """Round to nearest, ties to even. NaN may become infinity's neighbour; it stays a NaN or inf."""
-    bits = float_bits(value)
-    return np.uint16((bits + np.uint32(0x7FFF) + ((bits >> np.uint32(16)) & np.uint32(1))) >> np.uint32(16))
-
-
-@kernel(inline=True)
-def from_bf16(bits: np.uint16) -> np.float32:
-    return bits_float(np.uint32(bits) << np.uint32(16))
 
 
 @kernel(inline=True, fastmath={"contract"})
@@ -55,61 +41,6 @@ def exp2(x: np.float32) -> np.float32:
     p = p * r + np.float32(6.9314718055994531e-1)
     p = p * r + np.float32(1.0)
     return p * bits_float(np.uint32(np.int32(whole) + np.int32(127)) << np.uint32(23))
-
-
-@kernel()
-def multiply_near(isa: Isa, w, w_at, x, x_at, x_stride, out, out_at, out_stride, pairs, rows, ahead):
-    """out[rows, PANEL] += x[rows, 2 * pairs] . panel, all of k at once: for as much of a panel as a cache holds.
-
-    Six rows at a time: each load of the weights serves them all, and their sums fill the registers. Meanwhile memory is asked
-    for the ``pairs`` that lie ``ahead``; 0 asks for nothing new. About every group of rows asks for its share, so that
-    memory has something to do throughout.
-    """
-    halvings = 0 if rows <= 6 else 1 if rows <= 18 else 2 if rows <= 42 else 3
-    row, end = 0, ahead + pairs
-    while row < rows:
-        left = rows - row
-        xa = x_at + row * x_stride
-        oa = out_at + row * out_stride
-        if left >= 6:
-            tile(isa, 6, w, w_at, x, xa, x_stride, out, oa, out_stride, pairs, ahead, halvings)
-            row += 6
-        elif left == 5:
-            tile(isa, 5, w, w_at, x, xa, x_stride, out, oa, out_stride, pairs, ahead, halvings)
-            row += 5
-        elif left == 4:
-            tile(isa, 4, w, w_at, x, xa, x_stride, out, oa, out_stride, pairs, ahead, halvings)
-            row += 4
-        elif left == 3:
-            tile(isa, 3, w, w_at, x, xa, x_stride, out, oa, out_stride, pairs, ahead, halvings)
-            row += 3
-        elif left == 2:
-            tile(isa, 2, w, w_at, x, xa, x_stride, out, oa, out_stride, pairs, ahead, halvings)
-            row += 2
-        else:
-            tile(isa, 1, w, w_at, x, xa, x_stride, out, oa, out_stride, pairs, ahead, halvings)
-            row += 1
-        if ahead != 0:
-            ahead += pairs >> halvings
-            ahead = ahead if ahead < end else 0
-
-
-@kernel()
-def multiply(isa: Isa, w, w_at, x, x_at, x_stride, out, out_at, out_stride, pairs, rows, after):
-    """out[rows, PANEL] += x[rows, 2 * pairs] . panel; offsets and strides in elements, as in ``tile``.
-
-    k is cut so that a piece of the panel stays in cache for all rows. A cut is exact: the accumulator rests in ``out``.
-    ``after``: how many pairs behind this panel's first one lies what will probably be multiplied next.
-    """
-    size, ahead = PAIRS_IN_CACHE if rows > 8 else pairs, 0
-    if isa.strip > 0:
-        size = ahead = isa.strip if rows > FEW_ROWS else isa.strip // 2
-    for k in range(0, pairs, size):
-        count = min(size, pairs - k)
-        at = w_at + k * PANEL * 2
-        if k + size >= pairs and ahead > 0:
-            ahead = after - k
-        multiply_near(isa, w, at, x, x_at + 2 * k, x_stride, out, out_at, out_stride, count, rows, ahead)
 
 
 @kernel(fastmath={"reassoc", "contract"})
@@ -179,10 +110,10 @@ class Attention(NamedTuple):
 
 
 @kernel(inline=True)
-def _pairs_on(panels, now, then):
-    """How many pairs lie between the panels of two blocks and KV heads, of the same layer; panels: keys or values of a KV."""
+def _elements_on(panels, now, then):
+    """How many elements lie between two blocks and KV heads, of the same layer; panels: keys or values of a KV."""
     blocks, heads = then[0] - now[0], then[1] - now[1]
-    return (blocks * panels.shape[1] * panels.shape[2] + heads) * (panels.shape[3] // (2 * PANEL))
+    return (blocks * panels.shape[1] * panels.shape[2] + heads) * panels.shape[3]
 
 
 @kernel()
@@ -197,7 +128,7 @@ def attend(isa, queries, query_at, kv, layer, head, table, after, position, rows
     with a block ask memory for the next one, which the processor cannot foresee.
     """
     items = rows * heads
-    columns = room.sums.shape[1]
+    columns, width, pair = room.sums.shape[1], np.int64(PANEL), np.int64(WHOLE_PAIR)
     room.best[:items] = NEVER
     room.total[:items] = 0
     room.sums[:items] = 0
@@ -210,8 +141,8 @@ def attend(isa, queries, query_at, kv, layer, head, table, after, position, rows
         now, then = (table[block], head), (table[block + 1], head) if block < last else after
         room.scores[first:items] = 0
         multiply_near(
-            isa, key, 0, queries, query_at + first * head_dim, head_dim,
-            room.scores, first * PANEL, PANEL, head_dim // 2, active, _pairs_on(kv.keys, now, then),
+            isa, key, np.int64(0), queries, query_at + first * head_dim, head_dim,
+            room.scores, first * PANEL, width, head_dim // 2, active, key, _elements_on(kv.keys, now, then), pair,
         )  # fmt: skip
         for item in range(first, items):
             visible = position + item // heads + 1 - block * PANEL
@@ -220,8 +151,8 @@ def attend(isa, queries, query_at, kv, layer, head, table, after, position, rows
             )
         for column in range(0, columns, PANEL):
             multiply_near(
-                isa, value, column * PANEL, room.weights, first * PANEL, PANEL,
-                room.sums, first * columns + column, columns, PANEL // 2, active, _pairs_on(kv.values, now, then),
+                isa, value, column * PANEL, room.weights, first * PANEL, width, room.sums, first * columns + column, columns,
+                width // 2, active, value, column * PANEL + _elements_on(kv.values, now, then), pair,
             )  # fmt: skip
     for item in range(items):
         at = item % heads * head_dim

@@ -11,11 +11,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reckon.devices.cpu.arena import arena
+from reckon.devices.cpu.bf16 import from_bf16, to_bf16
+from reckon.devices.cpu.builder import padded
+from reckon.devices.cpu.codes import SPAN, WHOLE_PAIR
 from reckon.devices.cpu.compile import kernel
 from reckon.devices.cpu.intrinsics import PANEL, SUM_LANES, cycles
 from reckon.devices.cpu.isa import Isa, operand_dtype
-from reckon.devices.cpu.kernels import Attention, Operands, attend, from_bf16, gate, multiply, rms_norm, rotate, to_bf16
-from reckon.devices.cpu.layout import KV, Packed, Shape, padded
+from reckon.devices.cpu.kernels import Attention, Operands, attend, gate, rms_norm, rotate
+from reckon.devices.cpu.layout import KV, Packed, Shape
+from reckon.devices.cpu.matrix import Matrix, read_row
+from reckon.devices.cpu.multiply import multiply
 from reckon.devices.cpu.sampling import Choice, pick
 from reckon.devices.cpu.team import Shared, join, joined, meet, tickets
 from reckon.devices.cpu.tile import operand_bits
@@ -40,6 +45,7 @@ class Work(NamedTuple):
     keys: Operands  # [threads, D]: one rotated key
     attended: Operands  # [T, heads * D] bf16
     gates: NDArray[np.float32]  # [threads, 2 * ROW_BLOCK, PANEL]
+    strips: NDArray[np.uint16]  # [threads, 2 * SPAN * WHOLE_PAIR]: squeezed weights as they are expanded, in the first half
     active: Operands  # [T, I'] bf16: after SwiGLU
     last: Operands  # [R, H] bf16
     logits: NDArray[np.float32]  # [R, V']
@@ -77,6 +83,8 @@ def make_work(isa: Isa, shape: Shape, rows: int, sampled: int, threads: int) -> 
             keys=((threads, shape.head_dim), operands),
             attended=((rows, queries), operands),
             gates=((threads, 2 * ROW_BLOCK, PANEL), np.float32),
+            # What lies behind a strip is read ahead by the processor, and must not be what another thread writes.
+            strips=((threads, 2 * SPAN * WHOLE_PAIR), np.uint16),
             active=((rows, padded(shape.intermediate)), operands),
             last=((sampled, shape.hidden), operands),
             logits=((sampled, padded(shape.vocab)), np.float32),
@@ -117,29 +125,28 @@ def _embed(shared: Shared, phase: int, shape: Shape, weights: Packed, work: Work
             for i in range(shape.hidden):
                 work.hidden[row, i] = from_bf16(weights.embedding[token, i])
         else:
-            panel, column = weights.head[token // PANEL], token % PANEL
-            for i in range(shape.hidden):
-                work.hidden[row, i] = from_bf16(panel[(i // 2 * PANEL + column) * 2 + i % 2])
+            read_row(weights.head, token, work.hidden[row, : shape.hidden])
 
 
 @kernel()
-def _product(isa: Isa, rank: int, shared: Shared, phase: int, panels, work: Work, x, out, rows: int, adds: bool) -> None:
-    """out[:rows] = x[:rows] . panels, with ``adds`` added to what is there: one ticket is one panel for a block of rows.
+def _product(
+    isa: Isa, rank: int, shared: Shared, phase: int, matrix: Matrix, layer: int, work: Work, x, out, rows: int, adds: bool
+) -> None:
+    """out[:rows] = x[:rows] . the matrix, with ``adds`` added to what is there: one ticket is one panel for a block of rows.
 
     The sums grow side by side and not in ``out``, whose rows are so far apart that they push each other out of the cache.
     """
-    room = work.gates[rank]
-    pairs = panels.shape[1] // (2 * PANEL)
+    room, strip, panels, width = work.gates[rank], work.strips[rank], matrix.whole.shape[1], np.int64(PANEL)
     blocks = (rows + ROW_BLOCK - 1) // ROW_BLOCK
-    for ticket in tickets(shared, phase, panels.shape[0] * blocks):
-        panel, first = ticket % panels.shape[0], ticket // panels.shape[0] * ROW_BLOCK
+    for ticket in tickets(shared, phase, panels * blocks):
+        panel, first = ticket % panels, ticket // panels * ROW_BLOCK
         count = min(ROW_BLOCK, rows - first)
         columns = out[first : first + count, panel * PANEL : (panel + 1) * PANEL]
         for row in range(count):
             for column in range(PANEL):
                 room[row, column] = columns[row, column] if adds else np.float32(0)
-        after = pairs * joined(shared)
-        multiply(isa, panels[panel], 0, x, first * x.shape[1], x.shape[1], room, 0, PANEL, pairs, count, after)
+        after = joined(shared)
+        multiply(isa, matrix, layer, panel, x, first * x.shape[1], x.shape[1], room, np.int64(0), width, count, after, strip)
         for row in range(count):
             for column in range(PANEL):
                 columns[row, column] = room[row, column]
@@ -206,19 +213,20 @@ def _attend(isa: Isa, rank: int, shared: Shared, phase: int, layer: int, shape: 
 
 
 @kernel()
-def _gate_up(isa: Isa, rank: int, shared: Shared, phase: int, panels, work: Work, count: int) -> None:
+def _gate_up(isa: Isa, rank: int, shared: Shared, phase: int, matrix: Matrix, layer: int, work: Work, count: int) -> None:
     """Gates and ups of one panel side by side, so that SwiGLU needs no memory between them."""
-    room, x = work.gates[rank], work.normed
-    pairs, width = panels.shape[1] // (2 * PANEL), panels.shape[0] // 2
+    room, strip, x, width = work.gates[rank], work.strips[rank], work.normed, matrix.whole.shape[1] // 2
     blocks = (count + ROW_BLOCK - 1) // ROW_BLOCK
     for ticket in tickets(shared, phase, width * blocks):
         panel, first = ticket % width, ticket // width * ROW_BLOCK
         rows = min(ROW_BLOCK, count - first)
         for half in range(2):
             room[half * ROW_BLOCK : half * ROW_BLOCK + rows] = 0
-            weights, at = panels[2 * panel + half], half * ROW_BLOCK * PANEL
-            after = pairs if half == 0 else pairs * (2 * joined(shared) - 1)
-            multiply(isa, weights, 0, x, first * x.shape[1], x.shape[1], room, at, PANEL, pairs, rows, after)
+            which, at = 2 * panel + half, half * ROW_BLOCK * PANEL
+            after = 1 if half == 0 else 2 * joined(shared) - 1
+            multiply(
+                isa, matrix, layer, which, x, first * x.shape[1], x.shape[1], room, at, np.int64(PANEL), rows, after, strip
+            )
         for row in range(rows):
             out = work.active[first + row, panel * PANEL : (panel + 1) * PANEL]
             gate(isa, room[row], room[ROW_BLOCK + row], out)
@@ -257,6 +265,7 @@ def step(
     count, last = rows.tokens.size, len(FIRST) + PHASES_PER_LAYER * shape.layers
     if not join(shared, rank, first, last + len(LAST)):
         return
+    adds = count > 0  # always: a constant would be a type of its own, for which a product is compiled once more
     _clear(shared, 0, kv, rows)
     meet(shared, first)
     _embed(shared, 1, shape, weights, work, rows)
@@ -265,23 +274,23 @@ def step(
         phase = len(FIRST) + PHASES_PER_LAYER * layer
         _norm_attention(isa, shared, phase, layer, shape, weights, work, count)
         meet(shared, first + phase)
-        _product(isa, rank, shared, phase + 1, weights.qkv[layer], work, work.normed, work.qkv, count, True)
+        _product(isa, rank, shared, phase + 1, weights.qkv, layer, work, work.normed, work.qkv, count, adds)
         meet(shared, first + phase + 1)
         _rotate_and_store(isa, rank, shared, phase + 2, layer, shape, weights, kv, work, rows)
         meet(shared, first + phase + 2)
         _attend(isa, rank, shared, phase + 3, layer, shape, kv, work, rows)
         meet(shared, first + phase + 3)
-        _product(isa, rank, shared, phase + 4, weights.out[layer], work, work.attended, work.hidden, count, True)
+        _product(isa, rank, shared, phase + 4, weights.out, layer, work, work.attended, work.hidden, count, adds)
         meet(shared, first + phase + 4)
         _norm_mlp(isa, shared, phase + 5, layer, shape, weights, work, count)
         meet(shared, first + phase + 5)
-        _gate_up(isa, rank, shared, phase + 6, weights.gate_up[layer], work, count)
+        _gate_up(isa, rank, shared, phase + 6, weights.gate_up, layer, work, count)
         meet(shared, first + phase + 6)
-        _product(isa, rank, shared, phase + 7, weights.down[layer], work, work.active, work.hidden, count, True)
+        _product(isa, rank, shared, phase + 7, weights.down, layer, work, work.active, work.hidden, count, adds)
         meet(shared, first + phase + 7)
     _norm_sampled(isa, shared, last, shape, weights, work, rows)
     meet(shared, first + last)
-    _product(isa, rank, shared, last + 1, weights.head, work, work.last, work.logits, rows.sampled.size, False)
+    _product(isa, rank, shared, last + 1, weights.head, np.int64(0), work, work.last, work.logits, rows.sampled.size, not adds)
     meet(shared, first + last + 1)
     _sample(rank, shared, last + 2, shape, work, choice)
     meet(shared, first + last + 2)

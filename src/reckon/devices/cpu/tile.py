@@ -13,7 +13,8 @@ from numba.core.errors import RequireLiteralValue
 from numba.extending import intrinsic
 
 from reckon.devices.cpu import isa as sets
-from reckon.devices.cpu.intrinsics import F32, I16, I32, I64, PANEL, PTR, array_address
+from reckon.devices.cpu.codes import GROUP, SQUEEZED_PAIR, Decoder
+from reckon.devices.cpu.intrinsics import F32, I16, I32, I64, PANEL, PTR, array_address, ask
 
 LINE = 16
 """float32 or pairs of bf16 in a line of the cache."""
@@ -119,67 +120,147 @@ def _vectors(lanes: int, registers: int, rows: int) -> int:
 
 
 @intrinsic(prefer_literal=True)
-def tile(typing_context, isa, rows, weights, w_at, x, x_at, x_stride, out, out_at, out_stride, pairs, ahead, halvings):
+def tile(typing_context, isa, rows, weights, w_at, x, x_at, x_stride, out, out_at, out_stride, pairs, soon, soon_at, soon_pair):
     """out[rows, PANEL] += x[rows, 2 * pairs] . panel[pairs, PANEL, 2]; ``rows`` is a constant.
 
     Arrays are given with the offset of their first element, and a stride between rows, all in elements: bf16 for weights (as
-    uint16), what ``operand`` gives for x, float32 for out. Meanwhile memory is asked for the weights of ``pairs / 2**halvings``
-    pairs from ``ahead`` on, one line after the other: nothing waits for them.
+    uint16), what ``operand`` gives for x, float32 for out. Meanwhile memory is asked for what will be multiplied ``soon``, from
+    ``soon_at`` on and ``soon_pair`` elements for a pair, one line after the other: nothing waits for it.
     """
     if not isinstance(rows, types.IntegerLiteral):
         raise RequireLiteralValue("tile needs a constant number of rows")
-    product_class, lanes, registers = _PRODUCTS[isa.instance_class]
-    vectors = _vectors(lanes, registers, rows.literal_value)
+    width = _Width(isa, rows)
     integers = [types.int64] * 2
-    signature = types.void(isa, rows, weights, types.int64, x, *integers, out, *integers, types.int64, *integers)
+    signature = types.void(isa, rows, weights, types.int64, x, *integers, out, *integers, types.int64, soon, *integers)
 
     def generate(context: Any, builder: ir.IRBuilder, _: Any, args: Any) -> ir.Value:
-        _isa, _rows, w_array, w_offset, x_array, x_offset, x_step, out_array, out_offset, out_step, count, ahead, halvings = (
-            args
-        )
-        w_base = array_address(context, builder, weights, w_array, w_offset)
-        x_base = array_address(context, builder, x, x_array, x_offset)
-        out_base = array_address(context, builder, out, out_array, out_offset)
-        product = product_class(builder, lanes)
-        width = vectors * product.lanes
-        for column in range(0, PANEL, width):
-            _tile_columns(
-                builder, product, rows.literal_value, vectors, column, w_base, x_base, x_step, out_base, out_step, count,
-                ahead, halvings,
-            )  # fmt: skip
+        _isa, _rows, w_array, w_offset, *others = args
+        base = array_address(context, builder, weights, w_array, w_offset)
+        product = width.product(builder)
+        _walk_columns(context, product, width, x, out, soon, others, lambda at: _Plain(product, width.vectors, at, base))
         return context.get_dummy_value()
 
     return signature, generate
 
 
-def _tile_columns(builder, product, rows, vectors, column, w_base, x_base, x_step, out_base, out_step, count, ahead, halvings):
-    """The loop over k for ``vectors`` vectors of columns, with all accumulators in registers. Two pairs of k a turn."""
-    b, lanes = builder, product.lanes
+@intrinsic(prefer_literal=True)
+def expanding_tile(
+    typing_context, isa, rows, panel, w_at, base, x, x_at, x_stride, out, out_at, out_stride, pairs, soon, soon_at, soon_pair
+):
+    """``tile`` for ``pairs`` of a squeezed panel, within a span, of this ``base``. Exceptions are not heeded."""
+    if not isinstance(rows, types.IntegerLiteral):
+        raise RequireLiteralValue("expanding_tile needs a constant number of rows")
+    width = _Width(isa, rows, at_least=GROUP)
+    integers = [types.int64] * 2
+    signature = types.void(
+        isa, rows, panel, types.int64, types.uint8, x, *integers, out, *integers, types.int64, soon, *integers
+    )
+
+    def generate(context: Any, builder: ir.IRBuilder, _: Any, args: Any) -> ir.Value:
+        _isa, _rows, w_array, w_offset, base, *others = args
+        address = array_address(context, builder, panel, w_array, w_offset)
+        product, decoder = width.product(builder), Decoder(builder, isa.instance_class, base)
+        _walk_columns(context, product, width, x, out, soon, others, lambda at: _Squeezed(product, at, address, decoder))
+        return context.get_dummy_value()
+
+    return signature, generate
+
+
+class _Width:
+    """How an instruction set walks a panel for so many rows: some vectors of columns at a time, in ``at_least`` columns."""
+
+    def __init__(self, isa: Any, rows: types.IntegerLiteral, at_least: int = 1) -> None:
+        self._product_class, self.lanes, registers = _PRODUCTS[isa.instance_class]
+        self.rows = rows.literal_value
+        self.vectors = max(_vectors(self.lanes, registers, self.rows), at_least // self.lanes)
+
+    def product(self, builder: ir.IRBuilder) -> Any:
+        return self._product_class(builder, self.lanes)
+
+
+def _walk_columns(context, product, width, x, out, soon, args, source):
+    """All columns of the panel; ``args`` are the intrinsics' from x on, ``source`` gives the weights of columns from one on."""
+    b = product.builder
+    x_array, x_at, x_stride, out_array, out_at, out_stride, pairs, soon_array, soon_at, soon_pair = args
+    x_base = array_address(context, b, x, x_array, x_at)
+    out_base = array_address(context, b, out, out_array, out_at)
+    asked = array_address(context, b, soon, soon_array, soon_at)
+    for column in range(0, PANEL, width.vectors * width.lanes):
+        _tile_columns(product, width, column, source(column), x_base, x_stride, out_base, out_stride, pairs, asked, soon_pair)
+
+
+class _Plain:
+    """Weights as bf16, for some columns of a panel. ``vectors`` at a time are multiplied by all rows."""
+
+    def __init__(self, product: Any, vectors: int, column: int, base: ir.Value) -> None:
+        b = self._builder = product.builder
+        self._product, self.vectors = product, vectors
+        # Weights are loaded for each part anew, by an address that is not known to be the same: that frees registers.
+        self._parts = [_opaque(b, b.gep(base, [_at(column)], source_etype=I32)) for _ in product.parts]
+
+    def weights(self, k: ir.Value, part: int, first: int) -> list[ir.Value]:
+        """Factors for ``vectors`` vectors of columns from ``first`` on, of pair k."""
+        b, lanes = self._builder, self._product.lanes
+        at, kind = b.mul(k, _at(PANEL)), ir.VectorType(I32, lanes)
+        vectors = range(first, first + self.vectors)
+        places = [b.gep(self._parts[part], [b.add(at, _at(v * lanes))], source_etype=I32) for v in vectors]
+        return [self._product.weights(b.load(place, align=4, typ=kind), part) for place in places]
+
+
+class _Squeezed:
+    """The same out of a squeezed panel, a group at a time: beside the sums, registers hold no more."""
+
+    def __init__(self, product: Any, column: int, base: ir.Value, decoder: Decoder) -> None:
+        self._product, self._column, self._base, self._decoder = product, column, base, decoder
+        self.vectors = GROUP // product.lanes
+        self._words: list[ir.Value] = []
+
+    def weights(self, k: ir.Value, part: int, first: int) -> list[ir.Value]:
+        if part == 0:
+            b, lanes = self._product.builder, self._product.lanes
+            pair = b.gep(self._base, [b.mul(k, _at(SQUEEZED_PAIR))], source_etype=I16)
+            halves = self._decoder.words(pair, (self._column + first * lanes) // GROUP)
+            self._words = _of_lanes(b, halves, lanes)
+        return [self._product.weights(words, part) for words in self._words]
+
+
+def _of_lanes(builder: ir.IRBuilder, halves: list[ir.Value], lanes: int) -> list[ir.Value]:
+    """Vectors of half a group as vectors of ``lanes``."""
+    size = GROUP // 2
+    if lanes == size:
+        return halves
+    places = lambda first: ir.Constant(ir.VectorType(I32, lanes), [*range(first, first + lanes)])  # noqa: E731
+    if lanes > size:
+        return [builder.shuffle_vector(a, b, places(0)) for a, b in zip(halves[::2], halves[1::2], strict=True)]
+    return [builder.shuffle_vector(half, half, places(first)) for half in halves for first in range(0, size, lanes)]
+
+
+def _tile_columns(product, width, column, source, x_base, x_stride, out_base, out_stride, pairs, soon, soon_pair):
+    """The loop over k for some vectors of columns, with all accumulators in registers. Two pairs of k a turn."""
+    b, lanes, columns = product.builder, width.lanes, width.vectors * width.lanes
     x_type = I16 if product.operand is types.uint16 else F32
-    x_rows = [_opaque(b, b.gep(x_base, [b.mul(x_step, _at(row))], source_etype=x_type)) for row in range(rows)]
+    x_rows = [_opaque(b, b.gep(x_base, [b.mul(x_stride, _at(row))], source_etype=x_type)) for row in range(width.rows)]
     places = [
-        b.gep(out_base, [b.add(b.mul(out_step, _at(row)), _at(column + v * lanes))], source_etype=F32)
-        for row in range(rows)
-        for v in range(vectors)
+        b.gep(out_base, [b.add(b.mul(out_stride, _at(row)), _at(column + v * lanes))], source_etype=F32)
+        for row in range(width.rows)
+        for v in range(width.vectors)
     ]
-    # Weights are loaded for each part anew, by an address that is not known to be the same: that frees registers.
-    w_parts = [_opaque(b, b.gep(w_base, [_at(column)], source_etype=I32)) for _ in product.parts]
-    width = vectors * lanes
-    before = b.ashr(b.mul(count, _at(column)), halvings)
-    asked = b.gep(w_base, [b.add(b.mul(ahead, _at(PANEL)), before)], source_etype=I32)
-    stride = b.ashr(_at(2 * width), halvings)
+    walks = PANEL // columns
+    before = b.mul(b.mul(pairs, soon_pair), _at(column // columns))
+    asked = b.gep(soon, [b.sdiv(before, _at(walks))], source_etype=I16)
+    stride = b.sdiv(b.mul(soon_pair, _at(2)), _at(walks))
 
     def two_pairs(k: ir.Value, values: list[ir.Value]) -> list[ir.Value]:
         *sums, asked = values
         for pair in range(2):
-            _ask(b, b.gep(asked, [_at(pair * width)], source_etype=I32), width)
-            sums = _add_products(b, product, vectors, w_parts, x_rows, b.add(k, _at(pair)), sums)
-        return [*sums, b.gep(asked, [stride], source_etype=I32)]
+            _ask_for(b, b.gep(asked, [_at(pair * columns)], source_etype=I32), columns)
+            sums = _add_products(product, width.vectors, source, x_rows, b.add(k, _at(pair)), sums)
+        return [*sums, b.gep(asked, [stride], source_etype=I16)]
 
     sums = [b.load(place, align=4, typ=product.floats) for place in places]
-    even = b.and_(count, _at(-2))
+    even = b.and_(pairs, _at(-2))
     *sums, _ = _loop(b, _at(0), even, 2, [*sums, asked], two_pairs)
-    sums = _loop(b, even, count, 1, sums, lambda k, sums: _add_products(b, product, vectors, w_parts, x_rows, k, sums))
+    sums = _loop(b, even, pairs, 1, sums, lambda k, sums: _add_products(product, width.vectors, source, x_rows, k, sums))
     for place, total in zip(places, sums, strict=True):
         b.store(total, place, align=4)
 
@@ -216,32 +297,28 @@ def _loop(builder, first, end, step, values, body):
     return results
 
 
-def _add_products(builder, product, vectors, w_parts, x_rows, k, sums):
+def _add_products(product, vectors, source, x_rows, k, sums):
     """The sums [rows * vectors] after the products of one k."""
-    bits, sums, at = ir.VectorType(I32, product.lanes), list(sums), builder.mul(k, _at(PANEL))
-    for part, w_base in zip(product.parts, w_parts, strict=True):
-        places = [builder.gep(w_base, [builder.add(at, _at(v * product.lanes))], source_etype=I32) for v in range(vectors)]
-        weights = [product.weights(builder.load(place, align=4, typ=bits), part) for place in places]
-        for row, x_row in enumerate(x_rows):
-            value = product.row(x_row, k, part)
-            for v in range(vectors):
-                sums[row * vectors + v] = product.add(sums[row * vectors + v], value, weights[v])
+    sums = list(sums)
+    for first in range(0, vectors, source.vectors):
+        for part in product.parts:
+            weights = source.weights(k, part, first)
+            for row, x_row in enumerate(x_rows):
+                value = product.row(x_row, k, part)
+                for v, weight in enumerate(weights, row * vectors + first):
+                    sums[v] = product.add(sums[v], value, weight)
     return sums
 
 
-def _ask(builder: ir.IRBuilder, address: ir.Value, width: int) -> None:
+def _ask_for(builder: ir.IRBuilder, address: ir.Value, width: int) -> None:
     """Ask memory for ``width`` pairs of weights, to be read soon.
 
     Asked for one by one between the products: of many at a time the processor drops most. And in the order in which they lie,
     though a panel is read in several walks that skip through it: memory gives neighbours at twice the rate. A line may be
     asked for several times; that costs the instruction alone.
     """
-    b = builder
-    signature = ir.FunctionType(ir.VoidType(), [PTR, I32, I32, I32])
-    prefetch = cgutils.get_or_insert_function(b.module, signature, "llvm.prefetch.p0")
-    to_read, to_keep, data = ir.Constant(I32, 0), ir.Constant(I32, 3), ir.Constant(I32, 1)
     for column in range(0, width, LINE):
-        b.call(prefetch, [b.gep(address, [ir.Constant(I64, column)], source_etype=I32), to_read, to_keep, data])
+        ask(builder, builder.gep(address, [_at(column)], source_etype=I32))
 
 
 @intrinsic

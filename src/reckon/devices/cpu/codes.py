@@ -1,0 +1,131 @@
+"""Weights of bf16 in 12 bits each, without any loss: how a squeezed panel is written, and LLVM IR that reads it.
+
+A bf16 has a sign, eight bits of exponent and seven of mantissa, and the exponents of neighbours differ little. Its lower byte
+(the exponent's last bit and the mantissa) stays as it is. For the upper one four bits do: the sign, and how far the rest of the
+exponent is above a base that SPAN pairs of k share. That covers 16 powers of two; weights beyond them are exceptions, kept
+in a list (``matrix.py``). That so few exponents occur was put to use by DFloat11 (Zhang and others 2025), which saves a little
+more by a variable length.
+"""
+
+from typing import Any
+
+import numba
+import numpy as np
+from llvmlite import ir
+from numba.core import cgutils
+
+from reckon.devices.cpu import isa as sets
+from reckon.devices.cpu.intrinsics import I8, I32, I64, PANEL
+
+SPAN = 32
+"""Pairs of k that share a base."""
+WHOLE_PAIR = 2 * PANEL
+"""uint16 of a pair of k for all columns of a panel."""
+SQUEEZED_PAIR = WHOLE_PAIR * 3 // 4
+"""The same where it is squeezed: the lower bytes of all columns, then four bits for each of them."""
+BASE_BITS = 8
+"""Of what a span is described by: below the number of its first exception."""
+CODES = 8
+"""How many values, from the base on, an upper byte without its sign can have."""
+GROUP = 16
+"""Columns that are expanded together: 32 lower bytes, and 16 with the codes of 32 upper ones."""
+ORDER = np.array([*range(4), *range(8, 12), *range(4, 8), *range(12, 16)])
+"""The columns of a group as their bytes lie: x86 interleaves the bytes of two vectors by halves of 16 bytes."""
+
+_BYTES = ir.VectorType(I8, 2 * GROUP)
+WORDS = ir.VectorType(I32, GROUP // 2)
+"""Half a group: of each column the two bf16 of a pair of k."""
+
+
+class Decoder:
+    """Writes the instructions that turn codes into bf16, within one function and for one base, which is a uint8."""
+
+    def __init__(self, builder: ir.IRBuilder, isa: Any, base: ir.Value) -> None:
+        self._builder = builder
+        self._shuffles = isa is not sets.Generic
+        one = builder.insert_element(ir.Constant(_BYTES, ir.Undefined), base, ir.Constant(I32, 0))
+        self._base = builder.shuffle_vector(one, one, _places([0] * 2 * GROUP))
+        if self._shuffles:
+            self._base = builder.add(ir.Constant(_BYTES, [*range(CODES), *range(128, 128 + CODES)] * 2), self._base)
+
+    def words(self, pair: ir.Value, group: int) -> list[ir.Value]:
+        """The WORDS of columns [16 * group, 16 * group + 16) of the pair of k that lies at this address: two vectors."""
+        b = self._builder
+        lower = b.load(b.gep(pair, [ir.Constant(I64, 2 * GROUP * group)], source_etype=I8), align=32, typ=_BYTES)
+        at = b.gep(pair, [ir.Constant(I64, 2 * PANEL + GROUP * group)], source_etype=I8)
+        upper = self._upper(self._unpacked(b.load(at, align=16, typ=ir.VectorType(I8, GROUP))))
+        return [b.bitcast(b.shuffle_vector(lower, upper, _interleaved(half)), WORDS) for half in range(2)]
+
+    def _unpacked(self, codes: ir.Value) -> ir.Value:
+        """Codes [16 bytes] of two each -> [32 bytes]: the lower halves of all, then the upper ones."""
+        b = self._builder
+        twice = b.shuffle_vector(codes, codes, _places([*range(GROUP), *range(GROUP)]))
+        shifted = b.lshr(b.bitcast(twice, WORDS), ir.Constant(WORDS, [0] * 4 + [4] * 4))
+        return b.bitcast(b.and_(shifted, ir.Constant(WORDS, [0x0F0F0F0F] * 8)), _BYTES)
+
+    def _upper(self, codes: ir.Value) -> ir.Value:
+        """Codes -> signs and upper exponents: one look into a table where the processor has tables, else by arithmetic."""
+        b = self._builder
+        if self._shuffles:
+            kind = ir.FunctionType(_BYTES, [_BYTES, _BYTES])
+            return b.call(cgutils.get_or_insert_function(b.module, kind, "llvm.x86.avx2.pshuf.b"), [self._base, codes])
+        all_lanes = lambda number: ir.Constant(_BYTES, [number] * 2 * GROUP)  # noqa: E731
+        above = b.add(b.and_(codes, all_lanes(CODES - 1)), self._base)
+        return b.or_(above, b.shl(b.and_(codes, all_lanes(CODES)), all_lanes(4)))
+
+
+def _places(lanes: list[int]) -> ir.Constant:
+    return ir.Constant(ir.VectorType(I32, len(lanes)), lanes)
+
+
+def _interleaved(half: int) -> ir.Constant:
+    """Which of 32 lower and 32 upper bytes make the words of eight columns: x86's vpunpcklbw and vpunpckhbw."""
+    lanes = [lane + byte for lane in (8 * half, 16 + 8 * half) for byte in range(8)]
+    return _places([place + of for place in lanes for of in (0, 2 * GROUP)])
+
+
+@numba.njit(nogil=True, cache=True, error_model="numpy")
+def squeeze(whole, panel, spans, exceptions):
+    """A whole panel [pairs, PANEL, 2] -> its squeezed form, in the other arguments; returns how many exceptions it has.
+
+    panel: bytes [pairs, 2 * SQUEEZED_PAIR]; spans [S + 1], which count from the panel's first exception; exceptions [as many as
+    the panel has weights, or more].
+    """
+    seen = np.zeros(128, np.int64)
+    count = 0
+    for span in range(len(spans) - 1):
+        first, end = span * SPAN, min((span + 1) * SPAN, len(whole))
+        base = _base(whole[first:end], seen)
+        spans[span] = count << BASE_BITS | base
+        for pair in range(first, end):
+            lower, codes = panel[pair, :WHOLE_PAIR], panel[pair, WHOLE_PAIR:]
+            codes[:] = 0
+            for column in range(PANEL):
+                group, place = column // GROUP * 2 * GROUP, 2 * ORDER[column % GROUP]
+                for half in range(2):
+                    bits = np.int64(whole[pair, column, half])
+                    above = (bits >> 8 & 0x7F) - base
+                    if above < 0 or above >= CODES:
+                        exceptions[count] = ((pair * PANEL + column) * 2 + half) << 16 | bits
+                        count += 1
+                        above = 0
+                    lower[group + place + half] = bits & 0xFF
+                    code = (bits >> 15) << 3 | above
+                    codes[group // 2 + (place + half) % GROUP] |= code << 4 * ((place + half) // GROUP)
+    spans[len(spans) - 1] = count << BASE_BITS
+    return count
+
+
+@numba.njit(nogil=True, cache=True, error_model="numpy")
+def _base(whole, seen):
+    """The base that leaves the fewest exceptions in whole [pairs, PANEL, 2]; of several the least."""
+    seen[:] = 0
+    for bits in whole.flat:
+        seen[(bits >> 8) & 0x7F] += 1
+    within = seen[:CODES].sum()
+    best, most = 0, within
+    for base in range(1, len(seen) - CODES + 1):
+        within += seen[base + CODES - 1] - seen[base - 1]
+        if within > most:
+            best, most = base, within
+    return best

@@ -1,0 +1,172 @@
+"""Weights in 12 bits: any bits come back as they were, and products are those of the whole weights, bit for bit."""
+
+from pathlib import Path
+
+import numba
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from tests.devices.checkpoints import SHAPES, write
+
+from reckon.devices.cpu.arena import arena
+from reckon.devices.cpu.builder import Builder, Forms, MatrixPlan, padded, squeezes
+from reckon.devices.cpu.codes import BASE_BITS, SPAN, WHOLE_PAIR
+from reckon.devices.cpu.device import CpuDevice
+from reckon.devices.cpu.intrinsics import PANEL
+from reckon.devices.cpu.isa import Isa, available, operand_dtype
+from reckon.devices.cpu.matrix import SQUEEZED_ROWS, Matrix, expand, read_row
+from reckon.devices.cpu.multiply import multiply
+from reckon.models.arch import read_arch
+from reckon.models.weights import Weights, round_bf16, widen_bf16
+
+BOTH = Forms(whole=True, squeezed=True)
+
+
+def normal(rows: int, columns: int, seed: int = 0) -> NDArray[np.uint16]:
+    """Random weights, of which some are far from the others, and some are zero."""
+    rng = np.random.default_rng(seed)
+    values = rng.standard_normal((rows, columns)).astype(np.float32) * np.float32(0.02)
+    values[rng.random(values.shape) < 0.002] *= np.float32(1e-7)
+    values[rng.random(values.shape) < 0.001] = 0
+    return round_bf16(values)
+
+
+def any_bits(rows: int, columns: int) -> NDArray[np.uint16]:
+    """Every bf16 there is, infinities and what is no number included."""
+    return np.random.default_rng(1).integers(0, 1 << 16, (rows, columns)).astype(np.uint16)
+
+
+def build(tensors: list[NDArray[np.uint16]], forms: Forms = BOTH, layers: int = 1) -> Matrix:
+    plan = MatrixPlan(layers, sum(map(len, tensors)), tensors[0].shape[1], forms)
+    memory = arena(whole=plan.whole, squeezed=plan.squeezed, spans=plan.spans)
+    builder = Builder(plan, **memory)
+    for layer in range(layers):
+        builder.fill(layer, tensors)
+    return builder.matrix()
+
+
+@numba.njit
+def expanded(isa: Isa, matrix: Matrix, layer: int, panel: int, room: NDArray[np.uint16], out: NDArray[np.uint16]) -> None:
+    for first in range(0, matrix.pairs, SPAN):
+        count = min(SPAN, matrix.pairs - first)
+        expand(isa, matrix, layer, panel, first, count, room, 0)
+        out[first * WHOLE_PAIR : (first + count) * WHOLE_PAIR] = room[: count * WHOLE_PAIR]
+
+
+@numba.njit
+def product(isa: Isa, matrix: Matrix, layer: int, panel: int, x, out, strip) -> None:  # type: ignore[no-untyped-def]
+    multiply(isa, matrix, layer, panel, x, 0, x.shape[1], out, 0, PANEL, len(x), 1, strip)
+
+
+@numba.njit
+def row_of(matrix: Matrix, n: int, out: NDArray[np.float32]) -> None:
+    read_row(matrix, n, out)
+
+
+@pytest.fixture(scope="module", params=available().values(), ids=available().keys())
+def isa(request: pytest.FixtureRequest) -> Isa:
+    return request.param
+
+
+@pytest.fixture
+def room() -> NDArray[np.uint16]:
+    return arena(room=((SPAN * WHOLE_PAIR,), np.uint16))["room"]
+
+
+@pytest.mark.parametrize(
+    "tensors",
+    [[normal(128, 64)], [normal(100, 90), normal(70, 90, 1)], [any_bits(64, 130)], [np.zeros((64, 64), np.uint16)]],
+    ids=["even", "ragged", "any bits", "zeros"],
+)
+def test_weights_come_back_as_they_were(isa: Isa, tensors: list[NDArray[np.uint16]], room: NDArray[np.uint16]) -> None:
+    matrix = build(tensors, layers=2)
+    for layer, panel in np.ndindex(matrix.whole.shape[:2]):
+        out = np.zeros(matrix.whole.shape[2], np.uint16)
+        expanded(isa, matrix, layer, panel, room, out)
+        assert np.array_equal(out, matrix.whole[layer, panel])
+
+
+@pytest.mark.parametrize("forms", [Forms(True, False), Forms(False, True), BOTH], ids=["whole", "squeezed", "both"])
+def test_a_row_is_read_as_it_was(forms: Forms) -> None:
+    bits = np.concatenate([normal(100, 90), any_bits(4, 90)])
+    matrix = build([bits], forms)
+    for n in range(len(bits)):
+        out = np.zeros(bits.shape[1], np.float32)
+        row_of(matrix, n, out)
+        assert np.array_equal(out.view(np.uint32), widen_bf16(bits[n]).view(np.uint32))
+
+
+@pytest.mark.parametrize("columns", [64, 90, 32 * 5 + 2])
+@pytest.mark.parametrize("rows", [1, 2, 3, 4, 5, 6, 7, 8, 13, 40])
+def test_products_are_those_of_whole_weights(isa: Isa, rows: int, columns: int, room: NDArray[np.uint16]) -> None:
+    values = np.random.default_rng(4).standard_normal((192, columns)).astype(np.float32)
+    bits = round_bf16(np.where(np.abs(values) < 1e-3, np.float32(1e-3), values))
+    bits[70, 3], bits[100, columns - 1], bits[190, 2] = 0, 0x8001, 0x3000  # exceptions, in some spans
+    whole, squeezed = build([bits], Forms(True, False)), build([bits], Forms(False, True))
+    assert squeezed.exceptions.size == 3
+    clean = np.diff(squeezed.spans[0] >> BASE_BITS, axis=1) == 0
+    assert clean.any() and not clean.all()  # spans are multiplied on both ways
+    x = widen_bf16(normal(rows, columns, seed=2))
+    if operand_dtype(isa) is np.uint16:
+        x = round_bf16(x)
+    start = np.random.default_rng(3).standard_normal((rows, PANEL)).astype(np.float32)
+    for panel in range(whole.whole.shape[1]):
+        expected, found = start.copy(), start.copy()
+        product(isa, whole, 0, panel, x, expected, room)
+        product(isa, squeezed, 0, panel, x, found, room)
+        assert np.array_equal(found.view(np.uint32), expected.view(np.uint32))
+        assert not np.array_equal(expected, start)
+
+
+def test_what_is_saved() -> None:
+    plan = MatrixPlan(2, 640, 896, BOTH)
+    matrix = build([normal(640, 896)], layers=2)
+    assert plan.bytes() == matrix.whole.nbytes + matrix.squeezed.nbytes + matrix.spans.nbytes
+    assert plan.bytes(SQUEEZED_ROWS) == matrix.squeezed.nbytes + matrix.spans.nbytes < 0.755 * matrix.whole.nbytes
+    assert plan.bytes(SQUEEZED_ROWS + 1) == matrix.whole.nbytes
+    assert MatrixPlan(2, 640, 896, Forms(False, True)).bytes(64) == plan.bytes(1)
+    assert MatrixPlan(2, 640, 896, Forms(True, False)).bytes(1) == plan.bytes(64)
+
+
+def test_what_is_worth_squeezing() -> None:
+    assert squeezes(normal(200, 128))
+    assert squeezes(np.zeros((3, 64), np.uint16))
+    assert not squeezes(any_bits(200, 128))
+    half = normal(64, 128)
+    half[:, ::2] = 0
+    assert not squeezes(half)  # every zero would be an exception
+
+
+@pytest.mark.parametrize(
+    ("setting", "free", "kept"),
+    [
+        ("whole", 1 << 40, "bf16, whole"),
+        ("squeezed", 1 << 40, "bf16, squeezed"),
+        ("both", 1, "bf16, both"),
+        ("auto", 1 << 40, "bf16, both"),
+        ("auto", 1, "bf16, squeezed"),
+    ],
+)
+def test_which_forms_are_kept(setting: str, free: int, kept: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    directory = write(tmp_path / "model", SHAPES[0])
+    arch, weights = read_arch(directory), Weights.open(directory)
+    monkeypatch.setattr("reckon.devices.cpu.device.IN_CACHE", 0)
+    monkeypatch.setattr(CpuDevice, "free_bytes", lambda self: free)
+    monkeypatch.setattr(CpuDevice, "allocate", lambda self, blocks: None)
+    monkeypatch.setattr(CpuDevice, "_compile", lambda self, progress: None)
+    device = CpuDevice(1, weights=setting)
+    needed = device.weight_bytes(arch, weights)
+    device.load(arch, weights, lambda *_: None)
+    device._team.close()
+    assert device.weights == kept
+    one, many = device.step_bytes(1), device.step_bytes(64)
+    assert {"whole": one == many, "squeezed": one == many, "both": one < many}[kept.removeprefix("bf16, ")]
+    assert needed >= (one + many if one < many else one)
+
+
+def test_weights_that_fit_into_a_cache_stay_whole(tmp_path: Path) -> None:
+    directory = write(tmp_path / "model", SHAPES[0])
+    device = CpuDevice(1)
+    arch, weights = read_arch(directory), Weights.open(directory)
+    assert device.weight_bytes(arch, weights) == CpuDevice(1, weights="whole").weight_bytes(arch, weights)
+    assert padded(arch.vocab_size) >= arch.vocab_size
