@@ -103,7 +103,7 @@ SETTINGS = (
         "weights",
         "auto",
         "How the cpu device keeps weights: squeezed to three quarters without loss, which a few answers at a "
-        "time are faster with, whole for many, or both; auto takes both where memory is ample, else squeezed.",
+        "time are faster with, whole for many, or both; auto takes both where memory is ample, else squeezed, and few whole.",
         choices=FORMS,
     ),
     Setting("kv_memory_gb", 0.0, "Memory for the KV cache in GB; 0 means a share of what is free.", low=0),

@@ -1,23 +1,29 @@
 """Weights in 12 bits: any bits come back as they were, and products are those of the whole weights, bit for bit."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numba
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
+from safetensors.torch import load_file, save_file
 from tests.devices.checkpoints import SHAPES, write
 
+from reckon import config
 from reckon.devices.cpu.arena import arena
-from reckon.devices.cpu.builder import Builder, Forms, MatrixPlan, padded, squeezes
+from reckon.devices.cpu.builder import Builder, Forms, MatrixPlan, worth_squeezing
 from reckon.devices.cpu.codes import BASE_BITS, SPAN, WHOLE_PAIR
-from reckon.devices.cpu.device import CpuDevice
+from reckon.devices.cpu.device import AUTO, FORMS, CpuDevice
 from reckon.devices.cpu.intrinsics import PANEL
 from reckon.devices.cpu.isa import Isa, available, operand_dtype
 from reckon.devices.cpu.matrix import SQUEEZED_ROWS, Matrix, expand, read_row
 from reckon.devices.cpu.multiply import multiply
+from reckon.errors import BadSetting, UnsupportedModel
 from reckon.models.arch import read_arch
 from reckon.models.weights import Weights, round_bf16, widen_bf16
+from reckon.worker.runner import Runner
 
 BOTH = Forms(whole=True, squeezed=True)
 
@@ -39,9 +45,10 @@ def any_bits(rows: int, columns: int) -> NDArray[np.uint16]:
 def build(tensors: list[NDArray[np.uint16]], forms: Forms = BOTH, layers: int = 1) -> Matrix:
     plan = MatrixPlan(layers, sum(map(len, tensors)), tensors[0].shape[1], forms)
     memory = arena(whole=plan.whole, squeezed=plan.squeezed, spans=plan.spans)
-    builder = Builder(plan, **memory)
-    for layer in range(layers):
-        builder.fill(layer, tensors)
+    with ThreadPoolExecutor(2) as pool:
+        builder = Builder(plan, pool, **memory)
+        for layer in range(layers):
+            builder.fill(layer, tensors)
     return builder.matrix()
 
 
@@ -121,52 +128,101 @@ def test_products_are_those_of_whole_weights(isa: Isa, rows: int, columns: int, 
 def test_what_is_saved() -> None:
     plan = MatrixPlan(2, 640, 896, BOTH)
     matrix = build([normal(640, 896)], layers=2)
-    assert plan.bytes() == matrix.whole.nbytes + matrix.squeezed.nbytes + matrix.spans.nbytes
-    assert plan.bytes(SQUEEZED_ROWS) == matrix.squeezed.nbytes + matrix.spans.nbytes < 0.755 * matrix.whole.nbytes
-    assert plan.bytes(SQUEEZED_ROWS + 1) == matrix.whole.nbytes
-    assert MatrixPlan(2, 640, 896, Forms(False, True)).bytes(64) == plan.bytes(1)
-    assert MatrixPlan(2, 640, 896, Forms(True, False)).bytes(1) == plan.bytes(64)
+    assert plan.kept_bytes == matrix.whole.nbytes + matrix.squeezed.nbytes + matrix.spans.nbytes
+    assert plan.read_bytes(SQUEEZED_ROWS) == matrix.squeezed.nbytes + matrix.spans.nbytes < 0.755 * matrix.whole.nbytes
+    assert plan.read_bytes(SQUEEZED_ROWS + 1) == matrix.whole.nbytes
+    assert MatrixPlan(2, 640, 896, Forms(False, True)).read_bytes(64) == plan.read_bytes(1)
+    assert MatrixPlan(2, 640, 896, Forms(True, False)).read_bytes(1) == plan.read_bytes(64)
 
 
 def test_what_is_worth_squeezing() -> None:
-    assert squeezes(normal(200, 128))
-    assert squeezes(np.zeros((3, 64), np.uint16))
-    assert not squeezes(any_bits(200, 128))
+    assert worth_squeezing(normal(200, 128))
+    assert worth_squeezing(np.zeros((3, 64), np.uint16))
+    assert not worth_squeezing(any_bits(200, 128))
     half = normal(64, 128)
     half[:, ::2] = 0
-    assert not squeezes(half)  # every zero would be an exception
+    assert not worth_squeezing(half)  # every zero would be an exception
+
+
+@pytest.fixture
+def idle(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Devices load, and neither compile nor make KV blocks; no model is small enough for a cache."""
+    monkeypatch.setattr("reckon.devices.cpu.device.IN_CACHE", 0)
+    monkeypatch.setattr(CpuDevice, "allocate", lambda self, blocks: None)
+    monkeypatch.setattr(CpuDevice, "_compile", lambda self, progress: None)
+
+
+def loaded(device: CpuDevice, directory: Path) -> CpuDevice:
+    device.load(read_arch(directory), Weights.open(directory), lambda *_: None)
+    device._team.close()
+    return device
 
 
 @pytest.mark.parametrize(
-    ("setting", "free", "kept"),
+    ("forms", "free", "reserved", "kept"),
     [
-        ("whole", 1 << 40, "bf16, whole"),
-        ("squeezed", 1 << 40, "bf16, squeezed"),
-        ("both", 1, "bf16, both"),
-        ("auto", 1 << 40, "bf16, both"),
-        ("auto", 1, "bf16, squeezed"),
+        ("whole", 1 << 40, 0, "bf16, whole"),
+        ("squeezed", 1 << 40, 0, "bf16, squeezed"),
+        ("both", 1, 0, "bf16, both"),
+        ("auto", 1 << 40, 0, "bf16, both"),
+        ("auto", 1, 0, "bf16, squeezed"),
+        ("auto", 1 << 40, 1 << 40, "bf16, squeezed"),  # both would take memory that is asked for KV blocks
     ],
 )
-def test_which_forms_are_kept(setting: str, free: int, kept: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.usefixtures("idle")
+def test_which_forms_are_kept(
+    forms: str, free: int, reserved: int, kept: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     directory = write(tmp_path / "model", SHAPES[0])
-    arch, weights = read_arch(directory), Weights.open(directory)
-    monkeypatch.setattr("reckon.devices.cpu.device.IN_CACHE", 0)
     monkeypatch.setattr(CpuDevice, "free_bytes", lambda self: free)
-    monkeypatch.setattr(CpuDevice, "allocate", lambda self, blocks: None)
-    monkeypatch.setattr(CpuDevice, "_compile", lambda self, progress: None)
-    device = CpuDevice(1, weights=setting)
-    needed = device.weight_bytes(arch, weights)
-    device.load(arch, weights, lambda *_: None)
-    device._team.close()
+    device = CpuDevice(1, forms=forms, reserved=reserved)
+    needed = device.weight_bytes(read_arch(directory), Weights.open(directory))
+    loaded(device, directory)
     assert device.weights == kept
     one, many = device.step_bytes(1), device.step_bytes(64)
-    assert {"whole": one == many, "squeezed": one == many, "both": one < many}[kept.removeprefix("bf16, ")]
-    assert needed >= (one + many if one < many else one)
+    assert one < many if kept == "bf16, both" else one == many
+    assert needed == (one + many if one < many else one)
+
+
+@pytest.mark.usefixtures("idle")
+def test_a_matrix_that_cannot_be_squeezed_stays_whole(tmp_path: Path) -> None:
+    directory = write(tmp_path / "model", SHAPES[0])
+    tensors = load_file(directory / "model.safetensors")
+    name = "model.layers.1.mlp.down_proj.weight"
+    tensors[name] = torch.where(torch.arange(tensors[name].shape[1]) % 2 == 0, tensors[name], torch.zeros(()))
+    save_file(tensors, directory / "model.safetensors")
+    device = loaded(CpuDevice(1, forms="squeezed"), directory)
+    assert device.weights == "bf16, whole; squeezed"
+    assert device._packed.down.squeezed.size == 0 < device._packed.down.whole.size
+    assert device._packed.out.whole.size == 0 < device._packed.out.squeezed.size
+
+
+@pytest.mark.usefixtures("idle")
+def test_other_types_are_rounded_and_then_squeezed(tmp_path: Path) -> None:
+    directory = write(tmp_path / "model", SHAPES[0])
+    bf16 = loaded(CpuDevice(1, forms="squeezed"), directory)._packed
+    tensors = {name: tensor.float() for name, tensor in load_file(directory / "model.safetensors").items()}
+    save_file(tensors, directory / "model.safetensors")
+    float32 = loaded(CpuDevice(1, forms="squeezed"), directory)._packed
+    for one, other in zip(bf16.gate_up, float32.gate_up, strict=True):
+        assert np.array_equal(one, other)
 
 
 def test_weights_that_fit_into_a_cache_stay_whole(tmp_path: Path) -> None:
     directory = write(tmp_path / "model", SHAPES[0])
-    device = CpuDevice(1)
     arch, weights = read_arch(directory), Weights.open(directory)
-    assert device.weight_bytes(arch, weights) == CpuDevice(1, weights="whole").weight_bytes(arch, weights)
-    assert padded(arch.vocab_size) >= arch.vocab_size
+    auto, whole, squeezed = (CpuDevice(1, forms=forms).weight_bytes(arch, weights) for forms in ("auto", "whole", "squeezed"))
+    assert auto == whole > squeezed
+
+
+def test_a_model_is_refused_by_what_its_form_takes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    directory = write(tmp_path / "model", SHAPES[0])
+    monkeypatch.setattr(CpuDevice, "free_bytes", lambda self: 1000)
+    with pytest.raises(UnsupportedModel, match=r"the weights take 0\.\d GB and cpu has 0\.0 GB free"):
+        Runner(CpuDevice(1, forms="squeezed")).load(read_arch(directory), Weights.open(directory), lambda *_: None)
+
+
+def test_a_form_that_is_none() -> None:
+    with pytest.raises(BadSetting, match="weights must be one of auto, whole, squeezed, both, not 'tight'"):
+        CpuDevice(1, forms="tight")
+    assert (AUTO, *FORMS) == config.FORMS

@@ -45,7 +45,9 @@ def _engine(numbers: Numbers) -> tuple[str, list[str]]:
         )
         for row in numbers["decode"]
     ]  # fmt: skip
-    limit = f"Memory was read at {numbers['memory_gb_per_second']:.1f} GB/s by {numbers['threads']} threads in the same run.\n"
+    forms = f"Weights are kept as {numbers['weights']}. " if "weights" in numbers else ""  # not in old records
+    rate, threads = numbers["memory_gb_per_second"], numbers["threads"]
+    limit = f"{forms}Memory was read at {rate:.1f} GB/s by {threads} threads in the same run.\n"
     return f"The engine: {numbers['model']} on {numbers['path']}", [
         _table(("prompt", "prefill, tokens/s"), prefill),
         _table(("context", "answers", "ms/step", "tokens/s", "tokens/step", "GB/s read", "where the time goes"), decode),

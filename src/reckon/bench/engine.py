@@ -68,6 +68,7 @@ class Measured:
     threads: int
     load_seconds: float
     memory_gb_per_second: float
+    weights: str
     prefill: list[Prefill] = field(default_factory=list)
     decode: list[Decode] = field(default_factory=list)
 
@@ -124,15 +125,17 @@ class Bench:
             new = []
         for _ in range(WARM_UP):
             self.step(scheduler)
-        seconds: list[float] = []
+        seconds, read = list[float](), list[int]()
         before = scheduler.counters.accepted
         while len(seconds) < steps and scheduler.running == batch:
-            seconds.append(self.step(scheduler)[1])
+            plan, took = self.step(scheduler)
+            seconds.append(took)
+            read.append(self.device.step_bytes(plan.rows))
         phases = self.device.phase_shares() if self.on_cpu else {}
         each = batch + (scheduler.counters.accepted - before) / len(seconds)
         step = statistics.median(seconds)
-        read = self.device.step_bytes(batch) + batch * context * self.device.block_bytes() / BLOCK_SIZE
-        return Decode(context, batch, step * 1e3, each * len(seconds) / sum(seconds), each, read / step / 1e9, phases)
+        bytes_read = statistics.mean(read) + batch * context * self.device.block_bytes() / BLOCK_SIZE
+        return Decode(context, batch, step * 1e3, each * len(seconds) / sum(seconds), each, bytes_read / step / 1e9, phases)
 
     def _submit_known(self, scheduler: Scheduler, request: int, context: int, tokens: int) -> list[int]:
         """Ask for an answer whose prompt the cache knows, up to the last block. Returns the blocks that hold it."""
@@ -160,9 +163,9 @@ def measure(
     console = screen(160)
     longest = max(contexts) + most_tokens(steps, max(batches), config)
     with loaded(config, model, longest, max(batches)) as bench:
-        threads, path = bench.threads, bench.device.numeric_path
-        measured = Measured(model, path, threads, bench.load_seconds, read_rate(threads) / 1e9)
-        console.print(f"{model} on {path}, {threads} threads: loaded in {bench.load_seconds:.1f} s")
+        threads, path, weights = bench.threads, bench.device.numeric_path, bench.device.weights
+        measured = Measured(model, path, threads, bench.load_seconds, read_rate(threads) / 1e9, weights)
+        console.print(f"{model} on {path}, {threads} threads, weights {weights}: loaded in {bench.load_seconds:.1f} s")
         _prefills(bench, measured, contexts if prefill else [], console)
         _decodings(bench, measured, batches, contexts, steps, console)
     if json_file:
@@ -181,7 +184,7 @@ def loaded(config: Config, model: str, longest: int, batch: int) -> Iterator[Ben
     stop_tokens = list(read_generation(directory).eos_token_ids)
     if longest > arch.context:
         raise BadSetting(f"a prompt and what is said after it must be at most {arch.context} tokens here, not {longest}")
-    device = select(config.device, config.threads, config.weights, config.home / "compiled")
+    device = select(config.device, config.threads, config.weights, config.home / "compiled", int(config.kv_memory_gb * 1e9))
     with closing(Runner(device)) as runner:
         begin = time.perf_counter()
         runner.load(arch, weights, lambda phase, done, total: None)

@@ -11,10 +11,10 @@ from reckon.errors import BadSetting
 NAMES = ("auto", "cpu", "reference")
 
 
-def select(name: str, threads: int, weights: str, cache: Path) -> Device:
+def select(name: str, threads: int, forms: str, cache: Path, kv_bytes: int = 0) -> Device:
     """The device of that name, not loaded yet. ``cache`` is where compiled code is kept between starts.
 
-    ``threads`` and ``weights``, the form they are kept in, are for the cpu device.
+    For the cpu device: ``threads``, the ``forms`` in which weights are kept, and ``kv_bytes``, to be left for KV blocks.
 
     Raises BadSetting for a name that no device has.
     """
@@ -28,7 +28,7 @@ def select(name: str, threads: int, weights: str, cache: Path) -> Device:
     os.environ["NUMBA_CACHE_DIR"] = str(cache / compiled_version())
     from reckon.devices.cpu.device import CpuDevice
 
-    return CpuDevice(threads, weights=weights)
+    return CpuDevice(threads, forms=forms, reserved=kv_bytes)
 
 
 def compiled_version() -> str:

@@ -130,20 +130,21 @@ class Weights:
     def shape(self, name: str) -> tuple[int, ...]:
         return self._tensors[name].shape
 
-    def bf16(self, name: str) -> NDArray[np.uint16]:
-        """The bits of the tensor in bfloat16: a read-only view of the file if it is stored so, else a rounded new array."""
+    def bf16(self, name: str, rows: int | None = None) -> NDArray[np.uint16]:
+        """The bits of the tensor in bfloat16, or of its first rows: a read-only view of the file if it is stored so, else a
+        rounded new array."""
         tensor = self._tensors[name]
         if tensor.dtype == "BF16":
-            return _items(tensor, np.uint16)
-        return round_bf16(self.f32(name))
+            return _items(tensor, np.uint16, rows)
+        return round_bf16(self.f32(name, rows))
 
-    def f32(self, name: str) -> NDArray[np.float32]:
-        """The tensor in float32, exactly, as a new array."""
+    def f32(self, name: str, rows: int | None = None) -> NDArray[np.float32]:
+        """The tensor in float32, exactly, or its first rows, as a new array."""
         tensor = self._tensors[name]
         if tensor.dtype == "BF16":
-            return widen_bf16(_items(tensor, np.uint16))
+            return widen_bf16(_items(tensor, np.uint16, rows))
         stored = np.float16 if tensor.dtype == "F16" else np.float32
-        return _items(tensor, stored).astype(np.float32)
+        return _items(tensor, stored, rows).astype(np.float32)
 
     def check(self, arch: Arch) -> None:
         """Raise UnsupportedModel naming the first tensor that is missing, misshapen or unknown to a model of this Arch."""
@@ -176,9 +177,9 @@ def round_bf16(values: NDArray[np.float32]) -> NDArray[np.uint16]:
     return np.where(np.isnan(values), upper | 0x40, upper + rounded).astype(np.uint16)
 
 
-def _items(tensor: Tensor, dtype: type[Item]) -> NDArray[Item]:
+def _items(tensor: Tensor, dtype: type[Item], rows: int | None = None) -> NDArray[Item]:
     """A view, except in files whose header has an odd length: there the numbers lie unaligned and are copied."""
-    items = tensor.data.view(dtype).reshape(tensor.shape)
+    items = tensor.data.view(dtype).reshape(tensor.shape)[:rows]
     return items if items.flags.aligned else items.copy()
 
 

@@ -73,7 +73,7 @@ def start(launch: Launch, link: WorkerEnd) -> tuple[Runner, Ready, Scheduler]:
         link.send([Loading(phase, done, total)])
 
     progress("device", 0, 1)
-    device = select(launch.device, launch.threads, launch.weights, Path(launch.cache))
+    device = select(launch.device, launch.threads, launch.weights, Path(launch.cache), launch.kv_bytes)
     progress("device", 1, 1)
     directory = Path(launch.model)
     arch, weights = read_arch(directory), Weights.open(directory)

@@ -36,7 +36,7 @@ class Ours:
     def load(self, order: dict[str, Any]) -> dict[str, Any]:
         directory = Path(order["checkpoint"])
         arch, weights = read_arch(directory), Weights.open(directory)
-        device = select(order["device"], order["threads"], order["form"], Path(order["cache"]))
+        device = select(order["device"], order["threads"], order["form"], Path(order["cache"]), order["kv_bytes"])
         self._runner = Runner(device)
         self._runner.load(arch, weights, lambda phase, done, total: None)
         room = self._runner.allocate(arch, order["kv_bytes"], order["context"], order["sequences"])

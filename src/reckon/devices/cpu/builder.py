@@ -1,9 +1,8 @@
 """Tensors become matrices: they are cut into panels and squeezed, if that saves anything. Called by layout.py, at load."""
 
 import math
-import os
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -16,8 +15,10 @@ from reckon.devices.cpu.intrinsics import PANEL
 from reckon.devices.cpu.matrix import SQUEEZED_ROWS, Matrix
 
 MOST_EXCEPTIONS = 1 / 100
-"""Of a tensor's weights. With more, expanding takes longer and the list as much memory as was saved. Random weights have one
-in 10,000: what is a few thousand times less than the largest."""
+"""Of the weights that are looked at. With so many, the list has a sixth of what squeezing saves, and every span has some.
+Random weights have one in 10,000: what is less than about a 16,000th of the largest."""
+SAMPLE_ROWS = 16
+"""Of each tensor, to see whether it is worth squeezing."""
 
 
 def padded(size: int) -> int:
@@ -25,9 +26,9 @@ def padded(size: int) -> int:
     return -(-size // PANEL) * PANEL
 
 
-def squeezes(tensor: NDArray[np.uint16]) -> bool:
-    """Whether bf16 [N, K] is worth squeezing, by its first rows."""
-    seen = np.bincount((tensor[:PANEL].reshape(-1) >> 8) & 0x7F, minlength=128)
+def worth_squeezing(sample: NDArray[np.uint16]) -> bool:
+    """Whether bf16 like these [N, K] are."""
+    seen = np.bincount((sample.reshape(-1) >> 8) & 0x7F, minlength=128)
     within = np.convolve(seen, np.ones(CODES, np.int64), "valid").max()
     return bool(within >= (1 - MOST_EXCEPTIONS) * seen.sum())
 
@@ -60,25 +61,40 @@ class MatrixPlan:
     def spans(self) -> Plan:
         return self._panels(self.forms.squeezed, -(-self.columns // (2 * SPAN)) + 1), np.int64
 
-    def bytes(self, rows: int = 0) -> int:
-        """What a product with so many rows reads; of 0 rows, all that is kept."""
-        small = math.prod(self.squeezed[0]) * 2 + math.prod(self.spans[0]) * 8
-        large = math.prod(self.whole[0]) * 2
-        if rows == 0:
-            return small + large
-        return small if small and (rows <= SQUEEZED_ROWS or not large) else large
+    @property
+    def kept_bytes(self) -> int:
+        """All forms together, without the few exceptions."""
+        return self._squeezed_bytes + self._whole_bytes
+
+    def read_bytes(self, rows: int) -> int:
+        """What a product with so many rows reads: ``multiply`` chooses the form."""
+        squeezed = self.forms.squeezed and (rows <= SQUEEZED_ROWS or not self.forms.whole)
+        return self._squeezed_bytes if squeezed else self._whole_bytes
+
+    @property
+    def _squeezed_bytes(self) -> int:
+        return math.prod(self.squeezed[0]) * 2 + math.prod(self.spans[0]) * 8
+
+    @property
+    def _whole_bytes(self) -> int:
+        return math.prod(self.whole[0]) * 2
 
     def _panels(self, kept: bool, size: int) -> tuple[int, int, int]:
         return self.layers if kept else 0, padded(self.rows) // PANEL, size
 
 
 class Builder:
-    """Fills the memory of one matrix, layer after layer."""
+    """Fills the memory of one matrix, layer after layer, by the threads of ``pool``."""
 
     def __init__(
-        self, plan: MatrixPlan, whole: NDArray[np.uint16], squeezed: NDArray[np.uint16], spans: NDArray[np.int64]
+        self,
+        plan: MatrixPlan,
+        pool: Executor,
+        whole: NDArray[np.uint16],
+        squeezed: NDArray[np.uint16],
+        spans: NDArray[np.int64],
     ) -> None:
-        self._plan, self._whole, self._squeezed, self._spans = plan, whole, squeezed, spans
+        self._plan, self._pool, self._whole, self._squeezed, self._spans = plan, pool, whole, squeezed, spans
         self._exceptions: dict[tuple[int, int], NDArray[np.int64]] = {}
 
     def fill(self, layer: int, tensors: Sequence[NDArray[np.uint16]], which: slice = slice(None)) -> None:
@@ -90,8 +106,7 @@ class Builder:
             _gather(tensors, number * PANEL, panel)
             self._put(layer, panels[number], panel)
 
-        with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
-            list(pool.map(fill_panel, range(len(panels))))
+        list(self._pool.map(fill_panel, range(len(panels))))
 
     def _put(self, layer: int, number: int, panel: NDArray[np.uint32]) -> None:
         if self._plan.forms.whole:

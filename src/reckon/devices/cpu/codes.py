@@ -89,7 +89,7 @@ def squeeze(whole, panel, spans, exceptions):
     """A whole panel [pairs, PANEL, 2] -> its squeezed form, in the other arguments; returns how many exceptions it has.
 
     panel: bytes [pairs, 2 * SQUEEZED_PAIR]; spans [S + 1], which count from the panel's first exception; exceptions [as many as
-    the panel has weights, or more].
+    the panel has weights, or more]. Columns that pad a last panel are weights of 0, mostly exceptions.
     """
     seen = np.zeros(128, np.int64)
     count = 0

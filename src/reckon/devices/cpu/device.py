@@ -6,6 +6,7 @@ nothing else of the machine: not on threads, not on the batch.
 
 import os
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,33 +23,37 @@ from reckon.devices.cpu.sampling import Choice, make_choice, make_room, make_scr
 from reckon.devices.cpu.step import GROUP_ITEMS, Rows, Work, make_work, phase_names, phases, step
 from reckon.devices.cpu.team import Team
 from reckon.devices.memory import available_bytes
+from reckon.errors import BadSetting
 from reckon.models.arch import Arch
 from reckon.models.weights import Weights
 
 WHOLE, SQUEEZED, BOTH = Forms(True, False), Forms(False, True), Forms(True, True)
+AUTO = "auto"
 FORMS = {"whole": WHOLE, "squeezed": SQUEEZED, "both": BOTH}
 IN_CACHE = 64 << 20
 """Bytes of weights that a last-level cache may hold: what need not come from memory is not worth squeezing."""
-ROOM_FOR_BOTH = 0.5
+ROOM_FOR_BOTH = 1 / 3
 """Of the memory that is free: if both forms of the weights take less, both are kept. The rest is for KV blocks and others."""
 
 
 class CpuDevice:
     """Qwen2 on CPU cores. ``isa`` forces an instruction set by name; ``threads`` 0 takes a thread per usable core.
 
-    ``weights``: the forms in which matrices are kept, one of FORMS, or "auto": whole if they are few, both where there is ample
-    memory, else squeezed.
+    ``forms`` in which matrices are kept: one of FORMS, or "auto", which is whole if they are few, both where they leave ample
+    memory besides ``reserved`` bytes, else squeezed. Raises BadSetting for another name.
     """
 
     name = "cpu"
     repeatable = True
 
-    def __init__(self, threads: int = 0, isa: str = "", weights: str = "auto") -> None:
+    def __init__(self, threads: int = 0, isa: str = "", forms: str = "auto", reserved: int = 0) -> None:
         self._isa_name, self._isa = sets.choose(isa)
         self.numeric_path = f"cpu/{self._isa_name}"
         self.toolchain = target()
         self.threads = threads or len(os.sched_getaffinity(0))
-        self._forms = FORMS.get(weights)
+        if forms not in (AUTO, *FORMS):
+            raise BadSetting(f"weights must be one of {', '.join((AUTO, *FORMS))}, not {forms!r}")
+        self._forms, self._reserved = FORMS.get(forms), reserved
         self.weights = ""
 
     def weight_bytes(self, arch: Arch, weights: Weights) -> int:
@@ -60,7 +65,8 @@ class CpuDevice:
         self._plans = self._plan(arch, weights)
         kept = {plan.forms for plan in self._plans.values()}
         self.weights = "bf16, " + "; ".join(name for name, forms in FORMS.items() if forms in kept)
-        self._packed = pack(arch, self._plans, weights, progress)
+        with ThreadPoolExecutor(self.threads) as pool:
+            self._packed = pack(arch, self._plans, weights, pool, progress)
         self._team = Team(self.threads, phases(arch.layers))
         self._pace = Pace(self.threads)
         self._scratch = make_scratch(self.threads, padded(arch.vocab_size))
@@ -90,7 +96,7 @@ class CpuDevice:
         return self._run(batch, batch.sampling)
 
     def step_bytes(self, rows: int) -> int:
-        return sum(plan.bytes(rows) for plan in self._plans.values())
+        return sum(plan.read_bytes(rows) for plan in self._plans.values())
 
     def phase_shares(self) -> dict[str, float]:
         """Where the time of the last step went, by kind of phase, the largest first. Empty where time cannot be read."""
@@ -124,10 +130,12 @@ class CpuDevice:
     def _plan(self, arch: Arch, weights: Weights) -> dict[str, MatrixPlan]:
         if self._forms:
             return matrix_plans(arch, weights, self._forms)
-        whole, both = (matrix_plans(arch, weights, forms) for forms in (WHOLE, BOTH))
+        whole = matrix_plans(arch, weights, WHOLE)
         if _bytes(arch, whole) <= IN_CACHE:
             return whole
-        ample = _bytes(arch, both) <= ROOM_FOR_BOTH * self.free_bytes()
+        both, free = matrix_plans(arch, weights, BOTH), self.free_bytes()
+        needed = _bytes(arch, both)
+        ample = needed <= ROOM_FOR_BOTH * free and needed + self._reserved <= free
         return both if ample else matrix_plans(arch, weights, SQUEEZED)
 
     def _fitting(self, rows: int, sampled: int) -> Work:
@@ -148,7 +156,7 @@ class CpuDevice:
 
 def _bytes(arch: Arch, plans: dict[str, MatrixPlan]) -> int:
     embedding = 0 if arch.tied else 2 * arch.vocab_size * arch.hidden_size
-    return embedding + sum(plan.bytes() for plan in plans.values())
+    return embedding + sum(plan.kept_bytes for plan in plans.values())
 
 
 def _groups(sequences: list[int], heads: int) -> NDArray[np.int32]:

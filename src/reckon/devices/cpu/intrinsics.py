@@ -1,4 +1,4 @@
-"""What numba cannot say: bit casts, sums in lanes, atomics. Written as LLVM IR, called from kernels.py and team.py."""
+"""What numba cannot say: bit casts, sums in lanes, atomics. Written as LLVM IR, called from the others here."""
 
 from typing import Any
 

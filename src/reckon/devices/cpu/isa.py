@@ -1,6 +1,6 @@
 """The instruction sets that the kernels are compiled for. Each is a type, so that numba specialises and caches per set.
 
-A kernel takes ``isa`` as its first argument and hands it on; only tile.py and ``multiply`` in kernels.py look at it.
+A kernel takes ``isa`` as its first argument and hands it on; only tile.py, codes.py and multiply.py look at it.
 Choosing another set in the same process is choosing another argument, which is how tests run them all on one machine.
 
 ``strip``: sets with few registers walk a panel several times, for a part of its columns each. They do so strip by strip of so

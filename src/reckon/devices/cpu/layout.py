@@ -6,6 +6,8 @@ made of panels too: keys as [D / 2, 64 tokens, 2], values as [D' / 64, 32 token 
 The last axis of an array of panels is always a whole panel, flat: kernels take a panel and an offset.
 """
 
+from collections.abc import Iterable
+from concurrent.futures import Executor
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,7 +16,7 @@ from numpy.typing import NDArray
 from reckon.devices.base import Progress
 from reckon.devices.batch import BLOCK_SIZE
 from reckon.devices.cpu.arena import arena
-from reckon.devices.cpu.builder import Builder, Forms, MatrixPlan, padded, squeezes
+from reckon.devices.cpu.builder import SAMPLE_ROWS, Builder, Forms, MatrixPlan, padded, worth_squeezing
 from reckon.devices.cpu.matrix import Matrix
 from reckon.models.arch import Arch
 from reckon.models.weights import EMBEDDING, FINAL_NORM, Weights, head_name, layer_names
@@ -68,24 +70,24 @@ def shape_of(arch: Arch) -> Shape:
 
 
 def matrix_plans(arch: Arch, weights: Weights, forms: Forms) -> dict[str, MatrixPlan]:
-    """The matrices of ``Packed``, by name, in these forms; those that squeezing does not make smaller stay whole."""
-    hidden, middle, layers, names = arch.hidden_size, arch.intermediate_size, arch.layers, layer_names(0)
-    queries, keys = arch.heads * arch.head_dim, arch.kv_heads * arch.head_dim
+    """The matrices of ``Packed``, by name, in these forms; those whose weights are too far apart to squeeze stay whole."""
+    hidden, middle, layers = arch.hidden_size, arch.intermediate_size, arch.layers
+    queries, keys, names = arch.heads * arch.head_dim, arch.kv_heads * arch.head_dim, list(map(layer_names, range(layers)))
 
-    def plan(layers: int, rows: int, columns: int, sample: str) -> MatrixPlan:
-        possible = forms if squeezes(weights.bf16(sample)) else Forms(whole=True, squeezed=False)
-        return MatrixPlan(layers, rows, columns, possible)
+    def plan(layers: int, rows: int, columns: int, tensors: Iterable[str]) -> MatrixPlan:
+        squeezed = forms.squeezed and worth_squeezing(np.concatenate([weights.bf16(name, SAMPLE_ROWS) for name in tensors]))
+        return MatrixPlan(layers, rows, columns, Forms(forms.whole or not squeezed, squeezed))
 
     return {
-        "qkv": plan(layers, queries + 2 * keys, hidden, names.q_proj),
-        "out": plan(layers, hidden, queries, names.o_proj),
-        "gate_up": plan(layers, 2 * padded(middle), hidden, names.gate_proj),
-        "down": plan(layers, hidden, middle, names.down_proj),
-        "head": plan(1, arch.vocab_size, hidden, head_name(arch)),
+        "qkv": plan(layers, queries + 2 * keys, hidden, (name for n in names for name in (n.q_proj, n.k_proj, n.v_proj))),
+        "out": plan(layers, hidden, queries, (n.o_proj for n in names)),
+        "gate_up": plan(layers, 2 * padded(middle), hidden, (name for n in names for name in (n.gate_proj, n.up_proj))),
+        "down": plan(layers, hidden, middle, (n.down_proj for n in names)),
+        "head": plan(1, arch.vocab_size, hidden, [head_name(arch)]),
     }
 
 
-def pack(arch: Arch, plans: dict[str, MatrixPlan], weights: Weights, progress: Progress) -> Packed:
+def pack(arch: Arch, plans: dict[str, MatrixPlan], weights: Weights, pool: Executor, progress: Progress) -> Packed:
     """Read every tensor once, in the order of the layers, and put it where the kernels want it."""
     half, hidden, layers = arch.head_dim // 2, arch.hidden_size, arch.layers
     parts = {f"{name} {part}": getattr(plan, part) for name, plan in plans.items() for part in ("whole", "squeezed", "spans")}
@@ -100,7 +102,7 @@ def pack(arch: Arch, plans: dict[str, MatrixPlan], weights: Weights, progress: P
         sine=((arch.context, half), np.float32),
     )
     builders = {
-        name: Builder(plan, *(arrays.pop(f"{name} {part}") for part in ("whole", "squeezed", "spans")))
+        name: Builder(plan, pool, *(arrays.pop(f"{name} {part}") for part in ("whole", "squeezed", "spans")))
         for name, plan in plans.items()
     }
     arrays["last_norm"][:] = weights.f32(FINAL_NORM)

@@ -1,7 +1,7 @@
 """One step of a Qwen2 as one compiled call that all threads enter together: embed, the layers, the head, the sampler.
 
 A phase is a loop over tickets, and ``meet`` stands between a phase that writes and the next that reads. Called by device.py;
-the arithmetic is in kernels.py, what the arrays hold in layout.py.
+the arithmetic is in kernels.py and multiply.py, what the arrays hold in layout.py.
 """
 
 from typing import NamedTuple
@@ -130,7 +130,7 @@ def _embed(shared: Shared, phase: int, shape: Shape, weights: Packed, work: Work
 
 @kernel()
 def _product(
-    isa: Isa, rank: int, shared: Shared, phase: int, matrix: Matrix, layer: int, work: Work, x, out, rows: int, adds: bool
+    isa: Isa, rank: int, shared: Shared, phase: int, matrix: Matrix, layer, work: Work, x, out, rows: int, adds: bool
 ) -> None:
     """out[:rows] = x[:rows] . the matrix, with ``adds`` added to what is there: one ticket is one panel for a block of rows.
 

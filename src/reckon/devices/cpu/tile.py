@@ -1,4 +1,4 @@
-"""The matrix tile: where the time goes and where the bits are decided. Written as LLVM IR, called from kernels.py and step.py.
+"""The matrix tile: where the time goes and where the bits are decided. Written as LLVM IR, called from multiply.py.
 
 Every output element is one float32 accumulator that takes its products in the order of k, whatever the number of rows. That
 makes a row independent of its batch by construction.
