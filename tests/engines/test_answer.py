@@ -53,7 +53,8 @@ class Desk:
             for i in range(n)
         ]
         self.choices = [Choice(submit, Prepared(job, list(prompt), 50), self.tokenizer) for submit in submits]
-        self.run = NativeRun(self.choices, self.aborts.append)
+        self.discarded: list[int] = []
+        self.run = NativeRun(self.choices, self.aborts.append, self.discarded.append)
 
     def say(self, text: str, choice: int = 0) -> int:
         """Deliver the text token by token; returns how many tokens it has."""
@@ -95,6 +96,24 @@ async def test_a_stop_string_ends_the_answer_and_says_what_was_kept(checkpoint: 
     assert events[-1] == Finish(0, "stop", Usage(3, 0, needed), "STOP")
     assert desk.aborts == [Abort(1, desk.choices[0].kept)]
     assert before < desk.choices[0].kept <= needed
+
+
+@pytest.mark.parametrize("listening", [False, True])
+async def test_a_worker_that_was_done_before_it_heard_of_the_stop_string_charges_no_more(
+    checkpoint: Path, listening: bool
+) -> None:
+    desk = Desk(checkpoint, stop=("STOP",))
+    heard = asyncio.create_task(desk.events())
+    if listening:
+        await asyncio.sleep(0)
+    count = desk.say("one two STOP") + desk.say(" and more that nobody wants")
+    desk.end("length", count)
+    assert (desk.choices[0].kept > 0) == listening
+    events = await heard
+    assert events[-1] == Finish(0, "stop", Usage(3, 0, desk.choices[0].kept), "STOP")
+    assert 0 < desk.choices[0].kept < count
+    assert desk.discarded == [count - desk.choices[0].kept]
+    assert await desk.run.cancel() == events[-1].usage
 
 
 async def test_calls_become_deltas_with_one_id(checkpoint: Path) -> None:

@@ -68,7 +68,7 @@ class MockEngine:
         job = prepared.job
         submit = Submit(next(self._numbers), prepared.prompt, job.sampling, prepared.max_tokens, [], job.account)
         choice = Choice(submit, prepared, self._tokenizer)
-        run = NativeRun([choice], self._abort)
+        run = NativeRun([choice], self._abort, lambda tokens: None)
         self._open[submit.request] = (run, choice)
         self.clocks[job.sampling.seed] = Clock()
         while not self._pace and submit.request in self._open:

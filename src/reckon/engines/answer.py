@@ -148,11 +148,12 @@ class Choice:
 
 
 class NativeRun:
-    """engines/base.py's Run over a worker. ``abort`` sends an Abort to whichever worker there is."""
+    """engines/base.py's Run over a worker. ``abort`` sends an Abort to whichever worker there is, ``discard`` is told how many
+    tokens the worker charged after a stop string."""
 
-    def __init__(self, choices: list[Choice], abort: Callable[[Abort], None]) -> None:
+    def __init__(self, choices: list[Choice], abort: Callable[[Abort], None], discard: Callable[[int], None]) -> None:
         self._choices = {choice.submit.request: choice for choice in choices}
-        self._abort = abort
+        self._abort, self._discard = abort, discard
         self._early: list[Message] = []  # came before anybody listened
         self._take: Take | None = None
         self._unfinished = len(choices)
@@ -225,6 +226,11 @@ class NativeRun:
         if isinstance(end, Gone):
             raise EngineUnavailable(end.message)
         self._unfinished -= 1
+        past = end.usage.completion_tokens - choice.kept
+        if choice.stopping and past > 0:  # the worker was done before it heard of the stop string
+            self._discard(past)
+            usage = msgspec.structs.replace(end.usage, completion_tokens=choice.kept)
+            end = choice.ended = msgspec.structs.replace(end, usage=usage)
         for event in choice.finish(end):
             take(event)
 

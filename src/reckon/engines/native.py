@@ -116,7 +116,7 @@ class NativeEngine:
         choices = [Choice(submit, prepared, self._tokenizer) for submit in submits]
         if not self._open:
             self._pulse_time = time.monotonic()  # an idle worker is not a stalled one
-        run = NativeRun(choices, self._abort)
+        run = NativeRun(choices, self._abort, self._discard)
         for choice in choices:
             self._open[choice.submit.request] = (run, choice)
         self._send(*submits)
@@ -207,6 +207,11 @@ class NativeEngine:
 
     def _abort(self, abort: Abort) -> None:
         self._send(abort)
+
+    def _discard(self, tokens: int) -> None:
+        correction = Counters(completion=-tokens, discarded=tokens)
+        self._counted_before = _sum(self._counted_before, correction)
+        self._counters = _sum(self._counters, correction)
 
     def _deliver(self, message: Message) -> None:
         entry = self._open.get(message.request)
