@@ -94,7 +94,7 @@ class Drafter:
 
 
 class _Kind:
-    """Steps of about the same size: 1 row, 2 or 3, 4 to 7, and so on.
+    """Steps of about the same size: 1 row, 2, 3 or 4, 5 to 8, and so on. The cpu device may read other weights from 5 rows on.
 
     ``mean`` is (rows, seconds), the newest counting most. It begins with the fastest of the first FIRST, which often read their
     code and data from far away, and a thread that the system put aside says nothing of the work either.
@@ -144,7 +144,7 @@ class StepCost:
         if not rows:
             return
         self._steps += 1
-        size = rows.bit_length()
+        size = (rows - 1).bit_length()
         kind = self._kinds.setdefault(size, _Kind())
         kind.observe(rows, seconds, self._steps)
         if kind.count == _Kind.FIRST or self._steps % self.EVERY == 0:
