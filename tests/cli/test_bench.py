@@ -73,7 +73,7 @@ def test_a_row_per_context_and_batch(
     sizes = ("--batches", "1,3, 5", "--contexts", contexts, "--steps", steps, "--json", str(tmp_path / "engine.json"), drafts)
     result = reckon("bench", "engine", checkpoint, "--device", "reference", "--step-tokens", "16", *sizes)
     assert result.exit_code == 0, result.output
-    assert f"{checkpoint} on reference/float32, 1 threads: loaded in " in result.stdout
+    assert f"{checkpoint} on reference/float32, 1 threads, weights float32: loaded in " in result.stdout
     wanted = [(context, batch) for context in contexts.split(",") for batch in ("1", "3", "5")]
     assert [tuple(row[:2]) for row in rows(result.stdout)] == wanted
     record = json.loads((tmp_path / "engine.json").read_text())
