@@ -151,6 +151,11 @@ class Config:
     self_check: bool
     log_level: str
 
+    @property
+    def kv_bytes(self) -> int:
+        """``kv_memory_gb`` in bytes; 0 as well where nothing is asked for."""
+        return int(self.kv_memory_gb * 1e9)
+
 
 def load(flags: Mapping[str, Any] | None = None, environ: Mapping[str, str] | None = None) -> Config:
     """Settle every row of SETTINGS. ``flags`` holds what the command line gave (None values count as not given).

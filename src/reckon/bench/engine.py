@@ -184,12 +184,12 @@ def loaded(config: Config, model: str, longest: int, batch: int) -> Iterator[Ben
     stop_tokens = list(read_generation(directory).eos_token_ids)
     if longest > arch.context:
         raise BadSetting(f"a prompt and what is said after it must be at most {arch.context} tokens here, not {longest}")
-    device = select(config.device, config.threads, config.weights, config.home / "compiled", int(config.kv_memory_gb * 1e9))
+    device = select(config.device, config.threads, config.weights, config.home / "compiled", config.kv_bytes)
     with closing(Runner(device)) as runner:
         begin = time.perf_counter()
         runner.load(arch, weights, lambda phase, done, total: None)
         seconds = time.perf_counter() - begin
-        room = runner.allocate(arch, int(config.kv_memory_gb * 1e9), longest, batch)
+        room = runner.allocate(arch, config.kv_bytes, longest, batch)
         yield Bench(runner, device, arch, room.blocks, config, seconds, stop_tokens)
 
 

@@ -324,7 +324,7 @@ def _launch(directory: Path, config: Config) -> Launch:
         device=config.device,
         cache=str(config.home / "compiled"),
         threads=config.threads,
-        kv_bytes=int(config.kv_memory_gb * 1e9),
+        kv_bytes=config.kv_bytes,
         context=config.max_context,
         step_tokens=config.step_tokens,
         max_sequences=config.max_sequences,

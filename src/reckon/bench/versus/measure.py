@@ -126,7 +126,7 @@ def _play(venue: Venue, course: Course) -> Record:
     contestants = [Contestant(OURS, [sys.executable, "-m", "reckon.bench.versus.ours"], venue.environment, venue.log(OURS))]
     orders: dict[str, dict[str, Any]] = {OURS: {
         "checkpoint": directory, "threads": threads, "device": config.device, "form": config.weights,
-        "cache": str(config.home / "compiled"), "kv_bytes": int(config.kv_memory_gb * 1e9), "step_tokens": config.step_tokens,
+        "cache": str(config.home / "compiled"), "kv_bytes": config.kv_bytes, "step_tokens": config.step_tokens,
     }}  # fmt: skip
     for name, venv in venue.venvs.items():
         try:

@@ -7,6 +7,7 @@ nothing else of the machine: not on threads, not on the batch.
 import os
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -135,8 +136,9 @@ class CpuDevice:
             return whole
         both, free = matrix_plans(arch, weights, BOTH), self.free_bytes()
         needed = _bytes(arch, both)
-        ample = needed <= ROOM_FOR_BOTH * free and needed + self._reserved <= free
-        return both if ample else matrix_plans(arch, weights, SQUEEZED)
+        if needed <= ROOM_FOR_BOTH * free and needed + self._reserved <= free:
+            return both
+        return {name: replace(plan, forms=SQUEEZED) if plan.forms.squeezed else plan for name, plan in both.items()}
 
     def _fitting(self, rows: int, sampled: int) -> Work:
         """Buffers of at least this size: they grow to the largest batch and stay."""

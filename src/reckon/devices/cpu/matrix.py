@@ -12,6 +12,7 @@ from numba import types
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
+from reckon.devices.cpu.arena import LINE
 from reckon.devices.cpu.bf16 import from_bf16
 from reckon.devices.cpu.codes import BASE_BITS, GROUP, ORDER, SPAN, SQUEEZED_PAIR, WHOLE_PAIR, Decoder
 from reckon.devices.cpu.compile import kernel
@@ -44,7 +45,7 @@ def _expand_pair(typing_context, isa, panel, at, room, room_at, base, soon_at):
         pair = array_address(context, builder, panel, panel_array, offset)
         out = array_address(context, builder, room, room_array, room_offset)
         asked = array_address(context, builder, panel, panel_array, soon)
-        for line in range(0, 2 * SQUEEZED_PAIR, 64):
+        for line in range(0, 2 * SQUEEZED_PAIR, LINE):
             ask(builder, builder.gep(asked, [ir.Constant(I64, line)], source_etype=I8))
         decoder = Decoder(builder, isa.instance_class, base)
         for group in range(PANEL // GROUP):
