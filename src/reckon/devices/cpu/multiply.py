@@ -14,6 +14,8 @@ from reckon.devices.cpu.isa import Isa
 from reckon.devices.cpu.matrix import SQUEEZED_ROWS, Matrix, expand
 from reckon.devices.cpu.tile import expanding_tile, tile
 
+MOST_ROWS = 6
+"""Rows of a tile: each load of the weights serves them all, and their sums fill the registers."""
 PAIRS_IN_CACHE = 608
 """Pairs of k multiplied before the next of many rows come: 608 * PANEL * 4 bytes stay in a core's second-level cache."""
 MANY_ROWS = 16
@@ -64,47 +66,23 @@ def _multiply_squeezed(isa: Isa, matrix: Matrix, layer, panel, x, x_at, x_stride
         if exceptions or rows > SQUEEZED_ROWS:
             expand(isa, matrix, layer, panel, k, count, strip, soon)
             multiply_near(isa, strip, np.int64(0), x, xa, x_stride, out, out_at, out_stride, count, rows, w, soon, each)
-        elif rows == 4:
-            expanding_tile(isa, 4, w, w_at, base, x, xa, x_stride, out, out_at, out_stride, count, w, soon, each)
-        elif rows == 3:
-            expanding_tile(isa, 3, w, w_at, base, x, xa, x_stride, out, out_at, out_stride, count, w, soon, each)
-        elif rows == 2:
-            expanding_tile(isa, 2, w, w_at, base, x, xa, x_stride, out, out_at, out_stride, count, w, soon, each)
         else:
-            expanding_tile(isa, 1, w, w_at, base, x, xa, x_stride, out, out_at, out_stride, count, w, soon, each)
+            expanding_tile(
+                isa, SQUEEZED_ROWS, rows, w, w_at, base, x, xa, x_stride, out, out_at, out_stride, count, w, soon, each
+            )
 
 
 @kernel()
 def multiply_near(isa: Isa, w, w_at, x, x_at, x_stride, out, out_at, out_stride, pairs, rows, soon, soon_at, soon_pair):
     """out[rows, PANEL] += x[rows, 2 * pairs] . panel, all of k at once: for as much of a panel as a cache holds.
 
-    Six rows at a time: each load of the weights serves them all, and their sums fill the registers. Meanwhile memory is asked
-    for ``pairs`` pairs of ``soon`` from ``soon_at`` on, of ``soon_pair`` elements each. About every group of rows asks for its
-    share, so that memory has something to do throughout.
+    Meanwhile memory is asked for ``pairs`` pairs of ``soon`` from ``soon_at`` on, of ``soon_pair`` elements each. About every
+    group of rows asks for its share, so that memory has something to do throughout.
     """
     halvings = 0 if rows <= 6 else 1 if rows <= 18 else 2 if rows <= 42 else 3
-    row, each, end = 0, soon_pair >> halvings, soon_at + pairs * soon_pair
-    while row < rows:
-        left = rows - row
-        xa = x_at + row * x_stride
-        oa = out_at + row * out_stride
-        if left >= 6:
-            tile(isa, 6, w, w_at, x, xa, x_stride, out, oa, out_stride, pairs, soon, soon_at, each)
-            row += 6
-        elif left == 5:
-            tile(isa, 5, w, w_at, x, xa, x_stride, out, oa, out_stride, pairs, soon, soon_at, each)
-            row += 5
-        elif left == 4:
-            tile(isa, 4, w, w_at, x, xa, x_stride, out, oa, out_stride, pairs, soon, soon_at, each)
-            row += 4
-        elif left == 3:
-            tile(isa, 3, w, w_at, x, xa, x_stride, out, oa, out_stride, pairs, soon, soon_at, each)
-            row += 3
-        elif left == 2:
-            tile(isa, 2, w, w_at, x, xa, x_stride, out, oa, out_stride, pairs, soon, soon_at, each)
-            row += 2
-        else:
-            tile(isa, 1, w, w_at, x, xa, x_stride, out, oa, out_stride, pairs, soon, soon_at, each)
-            row += 1
+    each, end = soon_pair >> halvings, soon_at + pairs * soon_pair
+    for row in range(0, rows, MOST_ROWS):
+        count, xa, oa = min(MOST_ROWS, rows - row), x_at + row * x_stride, out_at + row * out_stride
+        tile(isa, MOST_ROWS, count, w, w_at, x, xa, x_stride, out, oa, out_stride, pairs, soon, soon_at, each)
         # What has been asked for is asked for again, at the price of the instruction alone.
         soon_at = soon_at + pairs * each if soon_at + pairs * each < end else soon_at

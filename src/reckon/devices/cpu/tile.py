@@ -4,6 +4,7 @@ Every output element is one float32 accumulator that takes its products in the o
 makes a row independent of its batch by construction.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 from llvmlite import ir
@@ -120,24 +121,32 @@ def _vectors(lanes: int, registers: int, rows: int) -> int:
 
 
 @intrinsic(prefer_literal=True)
-def tile(typing_context, isa, rows, weights, w_at, x, x_at, x_stride, out, out_at, out_stride, pairs, soon, soon_at, soon_pair):
-    """out[rows, PANEL] += x[rows, 2 * pairs] . panel[pairs, PANEL, 2]; ``rows`` is a constant.
+def tile(
+    typing_context, isa, most, rows, weights, w_at, x, x_at, x_stride, out, out_at, out_stride, pairs, soon, soon_at, soon_pair
+):
+    """out[rows, PANEL] += x[rows, 2 * pairs] . panel[pairs, PANEL, 2], for 1 to ``most`` rows, which is a constant.
 
     Arrays are given with the offset of their first element, and a stride between rows, all in elements: bf16 for weights (as
     uint16), what ``operand`` gives for x, float32 for out. Meanwhile memory is asked for what will be multiplied ``soon``, from
     ``soon_at`` on and ``soon_pair`` elements for a pair, one line after the other: nothing waits for it.
     """
-    if not isinstance(rows, types.IntegerLiteral):
-        raise RequireLiteralValue("tile needs a constant number of rows")
-    width = _Width(isa, rows)
+    if not isinstance(most, types.IntegerLiteral):
+        raise RequireLiteralValue("tile needs a constant for the most rows")
     integers = [types.int64] * 2
-    signature = types.void(isa, rows, weights, types.int64, x, *integers, out, *integers, types.int64, soon, *integers)
+    signature = types.void(
+        isa, most, types.int64, weights, types.int64, x, *integers, out, *integers, types.int64, soon, *integers
+    )
 
     def generate(context: Any, builder: ir.IRBuilder, _: Any, args: Any) -> ir.Value:
-        _isa, _rows, w_array, w_offset, *others = args
+        _isa, _most, rows, w_array, w_offset, *others = args
         base = array_address(context, builder, weights, w_array, w_offset)
-        product = width.product(builder)
-        _walk_columns(context, product, width, x, out, soon, others, lambda at: _Plain(product, width.vectors, at, base))
+
+        def one(count: int) -> None:
+            width = _Width(isa, count)
+            product = width.product(builder)
+            _walk_columns(context, product, width, x, out, soon, others, lambda at: _Plain(product, width.vectors, at, base))
+
+        _by_rows(builder, rows, most.literal_value, one)
         return context.get_dummy_value()
 
     return signature, generate
@@ -145,34 +154,52 @@ def tile(typing_context, isa, rows, weights, w_at, x, x_at, x_stride, out, out_a
 
 @intrinsic(prefer_literal=True)
 def expanding_tile(
-    typing_context, isa, rows, panel, w_at, base, x, x_at, x_stride, out, out_at, out_stride, pairs, soon, soon_at, soon_pair
-):
+    typing_context, isa, most, rows, panel, w_at, base, x, x_at, x_stride, out, out_at, out_stride, pairs,
+    soon, soon_at, soon_pair,
+):  # fmt: skip
     """``tile`` for ``pairs`` of a squeezed panel, within a span, of this ``base``. Exceptions are not heeded."""
-    if not isinstance(rows, types.IntegerLiteral):
-        raise RequireLiteralValue("expanding_tile needs a constant number of rows")
-    width = _Width(isa, rows, at_least=GROUP)
+    if not isinstance(most, types.IntegerLiteral):
+        raise RequireLiteralValue("expanding_tile needs a constant for the most rows")
     integers = [types.int64] * 2
     signature = types.void(
-        isa, rows, panel, types.int64, types.uint8, x, *integers, out, *integers, types.int64, soon, *integers
+        isa, most, types.int64, panel, types.int64, types.uint8, x, *integers, out, *integers, types.int64, soon, *integers
     )
 
     def generate(context: Any, builder: ir.IRBuilder, _: Any, args: Any) -> ir.Value:
-        _isa, _rows, w_array, w_offset, base, *others = args
+        _isa, _most, rows, w_array, w_offset, base, *others = args
         address = array_address(context, builder, panel, w_array, w_offset)
-        product, decoder = width.product(builder), Decoder(builder, isa.instance_class, base)
-        _walk_columns(context, product, width, x, out, soon, others, lambda at: _Squeezed(product, at, address, decoder))
+
+        def one(count: int) -> None:
+            width = _Width(isa, count, at_least=GROUP)
+            product, decoder = width.product(builder), Decoder(builder, isa.instance_class, base)
+            _walk_columns(context, product, width, x, out, soon, others, lambda at: _Squeezed(product, at, address, decoder))
+
+        _by_rows(builder, rows, most.literal_value, one)
         return context.get_dummy_value()
 
     return signature, generate
 
 
+def _by_rows(builder: ir.IRBuilder, rows: ir.Value, most: int, one: Callable[[int], None]) -> None:
+    """Code of its own for each number of rows, which its registers depend on; ``one`` writes it for a number."""
+    after = builder.append_basic_block("rows.end")
+    choice = builder.switch(rows, after)
+    for count in range(1, most + 1):
+        block = builder.append_basic_block(f"rows.{count}")
+        choice.add_case(ir.Constant(I64, count), block)
+        builder.position_at_end(block)
+        one(count)
+        builder.branch(after)
+    builder.position_at_end(after)
+
+
 class _Width:
     """How an instruction set walks a panel for so many rows: some vectors of columns at a time, in ``at_least`` columns."""
 
-    def __init__(self, isa: Any, rows: types.IntegerLiteral, at_least: int = 1) -> None:
+    def __init__(self, isa: Any, rows: int, at_least: int = 1) -> None:
         self._product_class, self.lanes, registers = _PRODUCTS[isa.instance_class]
-        self.rows = rows.literal_value
-        self.vectors = max(_vectors(self.lanes, registers, self.rows), at_least // self.lanes)
+        self.rows = rows
+        self.vectors = max(_vectors(self.lanes, registers, rows), at_least // self.lanes)
 
     def product(self, builder: ir.IRBuilder) -> Any:
         return self._product_class(builder, self.lanes)
