@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from reckon.devices.cpu.arena import Plan
 from reckon.devices.cpu.codes import BASE_BITS, CODES, SPAN, SQUEEZED_PAIR, WHOLE_PAIR, squeeze
 from reckon.devices.cpu.intrinsics import PANEL
-from reckon.devices.cpu.matrix import SQUEEZED_ROWS, Matrix
+from reckon.devices.cpu.isa import Isa
+from reckon.devices.cpu.matrix import Matrix, reads_squeezed
 
 MOST_EXCEPTIONS = 1 / 100
 """Of the weights that are looked at. With so many, the list has a sixth of what squeezing saves, and every span has some.
@@ -66,10 +67,9 @@ class MatrixPlan:
         """All forms together, without the few exceptions."""
         return self._squeezed_bytes + self._whole_bytes
 
-    def read_bytes(self, rows: int) -> int:
-        """What a product with so many rows reads: ``multiply`` chooses the form."""
-        squeezed = self.forms.squeezed and (rows <= SQUEEZED_ROWS or not self.forms.whole)
-        return self._squeezed_bytes if squeezed else self._whole_bytes
+    def read_bytes(self, isa: Isa, rows: int) -> int:
+        """What a product with so many rows reads."""
+        return self._squeezed_bytes if reads_squeezed(isa, *self.forms, rows) else self._whole_bytes
 
     @property
     def _squeezed_bytes(self) -> int:

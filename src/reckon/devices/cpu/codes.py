@@ -32,56 +32,71 @@ GROUP = 16
 ORDER = np.array([*range(4), *range(8, 12), *range(4, 8), *range(12, 16)])
 """The columns of a group as their bytes lie: x86 interleaves the bytes of two vectors by halves of 16 bytes."""
 
-_BYTES = ir.VectorType(I8, 2 * GROUP)
-WORDS = ir.VectorType(I32, GROUP // 2)
-"""Half a group: of each column the two bf16 of a pair of k."""
+_WIDE_TABLE = "llvm.x86.avx512.pshuf.b.512"
+_TABLES = {sets.Avx512Bf16: _WIDE_TABLE, sets.Avx512: _WIDE_TABLE, sets.Avx2: "llvm.x86.avx2.pshuf.b", sets.Generic: ""}
+"""The instruction that looks bytes up in a table of 16, if the set has one."""
 
 
 class Decoder:
-    """Writes the instructions that turn codes into bf16, within one function and for one base, which is a uint8."""
+    """Writes the instructions that turn codes into bf16, within one function and for one base, which is a uint8.
+
+    ``groups`` are expanded at a time, as many as fill two of the registers.
+    """
 
     def __init__(self, builder: ir.IRBuilder, isa: Any, base: ir.Value) -> None:
         self._builder = builder
-        self._shuffles = isa is not sets.Generic
-        one = builder.insert_element(ir.Constant(_BYTES, ir.Undefined), base, ir.Constant(I32, 0))
-        self._base = builder.shuffle_vector(one, one, _places([0] * 2 * GROUP))
-        if self._shuffles:
-            self._base = builder.add(ir.Constant(_BYTES, [*range(CODES), *range(128, 128 + CODES)] * 2), self._base)
+        self.groups = 2 if _TABLES[isa] == _WIDE_TABLE else 1
+        self._table = _TABLES[isa]
+        self._codes, self._bytes = ir.VectorType(I8, GROUP * self.groups), ir.VectorType(I8, 2 * GROUP * self.groups)
+        self.words_type = ir.VectorType(I32, GROUP // 2 * self.groups)
+        one = builder.insert_element(ir.Constant(self._bytes, ir.Undefined), base, ir.Constant(I32, 0))
+        self._base = builder.shuffle_vector(one, one, _places([0] * self._bytes.count))
+        if self._table:
+            lanes = [*range(CODES), *range(128, 128 + CODES)] * (2 * self.groups)
+            self._base = builder.add(ir.Constant(self._bytes, lanes), self._base)
 
     def words(self, pair: ir.Value, group: int) -> list[ir.Value]:
-        """The WORDS of columns [16 * group, 16 * group + 16) of the pair of k that lies at this address: two vectors."""
+        """The columns of ``groups`` groups from this one on, of the pair of k at this address, as two vectors of words.
+
+        A word is a column's two bf16 of the pair.
+        """
         b = self._builder
-        lower = b.load(b.gep(pair, [ir.Constant(I64, 2 * GROUP * group)], source_etype=I8), align=32, typ=_BYTES)
+        lower = b.load(b.gep(pair, [ir.Constant(I64, 2 * GROUP * group)], source_etype=I8), align=32, typ=self._bytes)
         at = b.gep(pair, [ir.Constant(I64, 2 * PANEL + GROUP * group)], source_etype=I8)
-        upper = self._upper(self._unpacked(b.load(at, align=16, typ=ir.VectorType(I8, GROUP))))
-        return [b.bitcast(b.shuffle_vector(lower, upper, _interleaved(half)), WORDS) for half in range(2)]
+        upper = self._upper(self._unpacked(b.load(at, align=16, typ=self._codes)))
+        return [b.bitcast(b.shuffle_vector(lower, upper, self._interleaved(half)), self.words_type) for half in range(2)]
 
     def _unpacked(self, codes: ir.Value) -> ir.Value:
-        """Codes [16 bytes] of two each -> [32 bytes]: the lower halves of all, then the upper ones."""
-        b = self._builder
-        twice = b.shuffle_vector(codes, codes, _places([*range(GROUP), *range(GROUP)]))
-        shifted = b.lshr(b.bitcast(twice, WORDS), ir.Constant(WORDS, [0] * 4 + [4] * 4))
-        return b.bitcast(b.and_(shifted, ir.Constant(WORDS, [0x0F0F0F0F] * 8)), _BYTES)
+        """Bytes of two codes each -> twice as many bytes: the lower halves of all, then the upper ones."""
+        b, words, count = self._builder, self.words_type, self.words_type.count
+        twice = b.shuffle_vector(codes, codes, _places([*range(self._codes.count)] * 2))
+        shifted = b.lshr(b.bitcast(twice, words), ir.Constant(words, [0] * (count // 2) + [4] * (count // 2)))
+        return b.bitcast(b.and_(shifted, ir.Constant(words, [0x0F0F0F0F] * count)), self._bytes)
 
     def _upper(self, codes: ir.Value) -> ir.Value:
         """Codes -> signs and upper exponents: one look into a table where the processor has tables, else by arithmetic."""
         b = self._builder
-        if self._shuffles:
-            kind = ir.FunctionType(_BYTES, [_BYTES, _BYTES])
-            return b.call(cgutils.get_or_insert_function(b.module, kind, "llvm.x86.avx2.pshuf.b"), [self._base, codes])
-        all_lanes = lambda number: ir.Constant(_BYTES, [number] * 2 * GROUP)  # noqa: E731
+        if self._table:
+            kind = ir.FunctionType(self._bytes, [self._bytes, self._bytes])
+            return b.call(cgutils.get_or_insert_function(b.module, kind, self._table), [self._base, codes])
+        all_lanes = lambda number: ir.Constant(self._bytes, [number] * self._bytes.count)  # noqa: E731
         above = b.add(b.and_(codes, all_lanes(CODES - 1)), self._base)
         return b.or_(above, b.shl(b.and_(codes, all_lanes(CODES)), all_lanes(4)))
+
+    def _interleaved(self, half: int) -> ir.Constant:
+        """Which lower and upper bytes make the words of this half of the columns: with one group vpunpcklbw and vpunpckhbw."""
+        columns = GROUP // 2 * self.groups
+        lanes = []
+        for column in range(columns * half, columns * (half + 1)):
+            group, first = column // GROUP, 2 * int(ORDER[column % GROUP])
+            for place in (first, first + 1):
+                unpacked = (place // GROUP * self.groups + group) * GROUP + place % GROUP
+                lanes += [2 * GROUP * group + place, self._bytes.count + unpacked]
+        return _places(lanes)
 
 
 def _places(lanes: list[int]) -> ir.Constant:
     return ir.Constant(ir.VectorType(I32, len(lanes)), lanes)
-
-
-def _interleaved(half: int) -> ir.Constant:
-    """Which of 32 lower and 32 upper bytes make the words of eight columns: x86's vpunpcklbw and vpunpckhbw."""
-    lanes = [lane + byte for lane in (8 * half, 16 + 8 * half) for byte in range(8)]
-    return _places([place + of for place in lanes for of in (0, 2 * GROUP)])
 
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")

@@ -97,7 +97,7 @@ class CpuDevice:
         return self._run(batch, batch.sampling)
 
     def step_bytes(self, rows: int) -> int:
-        return sum(plan.read_bytes(rows) for plan in self._plans.values())
+        return sum(plan.read_bytes(self._isa, rows) for plan in self._plans.values())
 
     def phase_shares(self) -> dict[str, float]:
         """Where the time of the last step went, by kind of phase, the largest first. Empty where time cannot be read."""

@@ -43,19 +43,25 @@ def _quarters(context: Any, builder: ir.IRBuilder, kind: types.Array, scores: ir
 def largest(typing_context, scores):
     """The largest of PANEL float32. A NaN may be passed over.
 
-    Here and in ``add_up``: numba's loops over so few numbers become chains of single ones, each of which waits for the last.
+    Here and in ``add_up``: numba's loops over so few numbers become chains of single ones, each of which waits for the last. So
+    does LLVM's own reduction, which keeps the rules for NaN.
     """
 
     def generate(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> ir.Value:
         b = builder
-        first, *others = _quarters(context, b, signature.args[0], args[0])
-        for other in others:
-            first = b.select(b.fcmp_ordered(">", other, first), other, first)
-        kind = ir.FunctionType(F32, [first.type])
-        reduce = cgutils.get_or_insert_function(b.module, kind, f"llvm.vector.reduce.fmax.v{SUM_LANES}f32")
-        return b.call(reduce, [first])
+        a, c, d, e = _quarters(context, b, signature.args[0], args[0])
+        top, width = _larger(b, _larger(b, a, c), _larger(b, d, e)), SUM_LANES
+        while width > 1:
+            width //= 2
+            halves = [ir.Constant(ir.VectorType(I32, width), [*range(first, first + width)]) for first in (0, width)]
+            top = _larger(b, *(b.shuffle_vector(top, top, half) for half in halves))
+        return b.extract_element(top, ir.Constant(I32, 0))
 
     return types.float32(scores), generate
+
+
+def _larger(builder: ir.IRBuilder, a: ir.Value, b: ir.Value) -> ir.Value:
+    return builder.select(builder.fcmp_ordered(">", a, b), a, b)
 
 
 @intrinsic

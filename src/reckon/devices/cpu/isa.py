@@ -3,9 +3,11 @@
 A kernel takes ``isa`` as its first argument and hands it on; only tile.py, codes.py and multiply.py look at it.
 Choosing another set in the same process is choosing another argument, which is how tests run them all on one machine.
 
-``strip``: sets with few registers walk a panel several times, for a part of its columns each. They do so strip by strip of so
-many pairs of k, of half as many for few rows; 32 are 8 KB and stay in a first-level cache beside the next ones. 0: all columns
-are walked at once, and the panel is one strip.
+``strip``: many rows walk a panel strip by strip of so many pairs of k, a few rows by half as many. A strip (64 pairs are 16 KB)
+stays in a first-level cache beside what memory is asked for meanwhile.
+``squeezed``: up to so many rows read squeezed weights where a matrix is kept in both forms. More rows wait for arithmetic, and
+expanding is some.
+``spans``: at most so many spans of squeezed weights are expanded into a strip before they are multiplied.
 """
 
 from typing import NamedTuple
@@ -19,25 +21,33 @@ from reckon.errors import BadSetting
 class Avx512Bf16(NamedTuple):
     """vdpbf16ps: a product of bf16 pairs, accumulated in float32."""
 
-    strip: int = 0
+    strip: int = 64
+    squeezed: int = 8
+    spans: int = 4
 
 
 class Avx512(NamedTuple):
     """bf16 widened to float32, then fused multiply-add on 16 lanes."""
 
-    strip: int = 0
+    strip: int = 64
+    squeezed: int = 4
+    spans: int = 4
 
 
 class Avx2(NamedTuple):
     """The same on 8 lanes."""
 
     strip: int = 32
+    squeezed: int = 4
+    spans: int = 1
 
 
 class Generic(NamedTuple):
     """The same on 4 lanes, lowered by LLVM to what the CPU has (NEON, SSE): one operation or two for a multiply-add."""
 
     strip: int = 32
+    squeezed: int = 4
+    spans: int = 1
 
 
 Isa = Avx512Bf16 | Avx512 | Avx2 | Generic

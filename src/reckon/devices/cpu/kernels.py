@@ -76,7 +76,7 @@ def gate(isa: Isa, gates: NDArray[np.float32], ups: NDArray[np.float32], out: Op
         out[i] = operand(isa, g / (np.float32(1) + exp2(min(-g * LOG2_E, np.float32(126.0)))) * ups[i])
 
 
-@kernel()
+@kernel(inline=True)
 def weigh(isa: Isa, scores, visible, scale, best, total, out, weights):
     """One row meets one block: scores [PANEL] become weights [PANEL] bf16 relative to the row's running maximum.
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from llvmlite import ir
 from numba import types
-from numba.extending import intrinsic
+from numba.extending import intrinsic, register_jitable
 from numpy.typing import NDArray
 
 from reckon.devices.cpu.arena import LINE
@@ -18,9 +18,6 @@ from reckon.devices.cpu.codes import BASE_BITS, GROUP, ORDER, SPAN, SQUEEZED_PAI
 from reckon.devices.cpu.compile import kernel
 from reckon.devices.cpu.intrinsics import I8, I32, I64, PANEL, array_address, ask
 from reckon.devices.cpu.isa import Isa
-
-SQUEEZED_ROWS = 4
-"""Up to so many rows read squeezed weights where both forms are there: more wait for arithmetic, and expanding is some."""
 
 
 class Matrix(NamedTuple):
@@ -31,6 +28,12 @@ class Matrix(NamedTuple):
     squeezed: NDArray[np.uint16]  # [L, panels, pairs * SQUEEZED_PAIR]
     spans: NDArray[np.int64]  # [L, panels, spans + 1]: the number of a span's first exception << BASE_BITS | its base
     exceptions: NDArray[np.int64]  # an exception's element in its whole panel << 16 | its bf16
+
+
+@register_jitable(error_model="numpy", _nrt=False)
+def reads_squeezed(isa: Isa, whole: bool, squeezed: bool, rows: int) -> bool:
+    """Which form of a matrix, kept in one or both, a product with so many rows reads. Called from Python, too."""
+    return squeezed and (rows <= isa.squeezed or not whole)
 
 
 @intrinsic(prefer_literal=True)
@@ -48,9 +51,9 @@ def _expand_pair(typing_context, isa, panel, at, room, room_at, base, soon_at):
         for line in range(0, 2 * SQUEEZED_PAIR, LINE):
             ask(builder, builder.gep(asked, [ir.Constant(I64, line)], source_etype=I8))
         decoder = Decoder(builder, isa.instance_class, base)
-        for group in range(PANEL // GROUP):
+        for group in range(0, PANEL // GROUP, decoder.groups):
             for half, words in enumerate(decoder.words(pair, group)):
-                place = ir.Constant(I64, GROUP * group + GROUP // 2 * half)
+                place = ir.Constant(I64, GROUP * group + words.type.count * half)
                 builder.store(words, builder.gep(out, [place], source_etype=I32), align=32)
         return context.get_dummy_value()
 

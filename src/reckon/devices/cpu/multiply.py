@@ -11,28 +11,29 @@ import numpy as np
 from reckon.devices.cpu.codes import BASE_BITS, SPAN, SQUEEZED_PAIR, WHOLE_PAIR
 from reckon.devices.cpu.compile import kernel
 from reckon.devices.cpu.isa import Isa
-from reckon.devices.cpu.matrix import SQUEEZED_ROWS, Matrix, expand
+from reckon.devices.cpu.matrix import Matrix, expand, reads_squeezed
 from reckon.devices.cpu.tile import expanding_tile, tile
 
 MOST_ROWS = 6
 """Rows of a tile: each load of the weights serves them all, and their sums fill the registers."""
-PAIRS_IN_CACHE = 608
-"""Pairs of k multiplied before the next of many rows come: 608 * PANEL * 4 bytes stay in a core's second-level cache."""
+EXPANDED_ROWS = 4
+"""Up to so many rows expand squeezed weights on the way, in registers: sums and what expands them fill these."""
+ASKING_ROWS = 8
+"""For up to so many rows memory is already asked for more while a strip is expanded. Products with more have time for that."""
 MANY_ROWS = 16
 """More rows are done with a strip only when memory has brought the next; of fewer, strips must be short for that."""
 AHEAD = 64
-"""Pairs of k from a squeezed strip to the one that memory is asked for meanwhile: two strips."""
+"""Pairs of k from a squeezed strip to the one that memory is asked for meanwhile, or more if the strip is longer."""
 
 
 @kernel()
 def multiply(isa: Isa, matrix: Matrix, layer, panel, x, x_at, x_stride, out, out_at, out_stride, rows, after, strip):
     """out[rows, PANEL] += x[rows, K] . a panel of the matrix; offsets and strides in elements, as in ``tile``.
 
-    ``after``: how many panels behind this one lies what will probably be multiplied next; strip [SPAN * WHOLE_PAIR]: room for
-    squeezed weights to be expanded.
+    ``after``: how many panels behind this one lies what will probably be multiplied next; strip [isa.spans spans of pairs]: room
+    for squeezed weights to be expanded.
     """
-    whole, squeezed = matrix.whole.shape[0] > 0, matrix.squeezed.shape[0] > 0
-    if squeezed and (rows <= SQUEEZED_ROWS or not whole):
+    if reads_squeezed(isa, matrix.whole.shape[0] > 0, matrix.squeezed.shape[0] > 0, rows):
         _multiply_squeezed(isa, matrix, layer, panel, x, x_at, x_stride, out, out_at, out_stride, rows, after, strip)
     else:
         _multiply_whole(isa, matrix, layer, panel, x, x_at, x_stride, out, out_at, out_stride, rows, after)
@@ -41,35 +42,40 @@ def multiply(isa: Isa, matrix: Matrix, layer, panel, x, x_at, x_stride, out, out
 @kernel()
 def _multiply_whole(isa: Isa, matrix: Matrix, layer, panel, x, x_at, x_stride, out, out_at, out_stride, rows, after):
     """k is cut so that a piece of the panel stays in cache for all rows, and memory is asked for the next piece meanwhile."""
-    w, pairs = matrix.whole[layer, panel], matrix.pairs
-    size, asks = PAIRS_IN_CACHE if rows > 8 else pairs, isa.strip > 0
-    if asks:
-        size = isa.strip if rows > MANY_ROWS else isa.strip // 2
+    w, pairs, size = matrix.whole[layer, panel], matrix.pairs, isa.strip if rows > MANY_ROWS else isa.strip // 2
     for k in range(0, pairs, size):
-        count, soon = min(size, pairs - k), k
-        if asks:
-            soon = k + size if k + size < pairs else pairs * after
+        soon = k + size if k + size < pairs else pairs * after
         multiply_near(
-            isa, w, k * WHOLE_PAIR, x, x_at + 2 * k, x_stride, out, out_at, out_stride, count, rows,
+            isa, w, k * WHOLE_PAIR, x, x_at + 2 * k, x_stride, out, out_at, out_stride, min(size, pairs - k), rows,
             w, soon * WHOLE_PAIR, np.int64(WHOLE_PAIR),
         )  # fmt: skip
 
 
 @kernel()
 def _multiply_squeezed(isa: Isa, matrix: Matrix, layer, panel, x, x_at, x_stride, out, out_at, out_stride, rows, after, strip):
-    """Span by span. A few rows expand it on the way if there are no exceptions in it; else it is expanded before."""
+    """A few rows expand a span on the way, if there are no exceptions in it; else spans are expanded before."""
     w, spans, pairs, each = matrix.squeezed[layer, panel], matrix.spans[layer, panel], matrix.pairs, np.int64(SQUEEZED_PAIR)
-    for k in range(0, pairs, SPAN):
-        count, span, w_at, xa = min(SPAN, pairs - k), k // SPAN, k * SQUEEZED_PAIR, x_at + 2 * k
-        soon = (k + AHEAD if k + AHEAD < pairs else k + AHEAD - pairs + pairs * after) * SQUEEZED_PAIR
+    size = SPAN * max(1, min(isa.spans, rows // MANY_ROWS))
+    ahead = max(AHEAD, size)
+    for k in range(0, pairs, size):
+        count, span, w_at, xa = min(size, pairs - k), k // SPAN, k * SQUEEZED_PAIR, x_at + 2 * k
+        soon = (k + ahead if k + ahead < pairs else k + ahead - pairs + pairs * after) * SQUEEZED_PAIR
         exceptions, base = spans[span] >> BASE_BITS != spans[span + 1] >> BASE_BITS, np.uint8(spans[span] & 0xFF)
-        if exceptions or rows > SQUEEZED_ROWS:
-            expand(isa, matrix, layer, panel, k, count, strip, soon)
-            multiply_near(isa, strip, np.int64(0), x, xa, x_stride, out, out_at, out_stride, count, rows, w, soon, each)
-        else:
+        if rows <= EXPANDED_ROWS and not exceptions:
             expanding_tile(
-                isa, SQUEEZED_ROWS, rows, w, w_at, base, x, xa, x_stride, out, out_at, out_stride, count, w, soon, each
+                isa, EXPANDED_ROWS, rows, w, w_at, base, x, xa, x_stride, out, out_at, out_stride, count, w, soon, each
             )
+        else:
+            asked = soon if rows <= ASKING_ROWS else w_at  # what is there already costs nothing
+            _expand_spans(isa, matrix, layer, panel, k, count, strip, asked)
+            multiply_near(isa, strip, np.int64(0), x, xa, x_stride, out, out_at, out_stride, count, rows, w, soon, each)
+
+
+@kernel()
+def _expand_spans(isa: Isa, matrix: Matrix, layer, panel, k, count, strip, asked):
+    for first in range(0, count, SPAN):
+        room, more = strip[first * WHOLE_PAIR :], asked + first * SQUEEZED_PAIR
+        expand(isa, matrix, layer, panel, k + first, min(SPAN, count - first), room, more)
 
 
 @kernel()

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from reckon.devices.batch import Sampled, SamplingRows
 from reckon.devices.cpu.compile import kernel
-from reckon.devices.cpu.intrinsics import PANEL, float_bits
+from reckon.devices.cpu.intrinsics import float_bits
 from reckon.devices.cpu.kernels import LOG2_E, NEVER, exp2
 
 INFINITE = np.int32(0x7F800000)
@@ -22,6 +22,8 @@ LOWEST = np.int32(-0x7F800001)
 RADIX = ((21, 11), (10, 11), (0, 10))
 """Shift and width of the digits of a rank, from the top."""
 STEEPEST = np.float32(1e30)
+RUN = 1024
+"""Logits that are looked through at a time for the largest, before it is searched for."""
 MASSES = 2048
 """Buckets of the radix select: its widest digit has 11 bits."""
 ALL = np.uint32(0xFFFFFFFF)
@@ -97,7 +99,8 @@ def make_room(rows: SamplingRows) -> Sampled:
 def _rank(value: np.float32) -> np.int32:
     """An int32 that orders as the float does; LOWEST for what is not finite."""
     bits = np.int32(float_bits(value))
-    rank = bits ^ ((bits >> np.int32(31)) & np.int32(0x7FFFFFFF))
+    # Numba's shifts and masks give int64, with which half as many fit into a register.
+    rank = np.int32(bits ^ ((bits >> np.int32(31)) & np.int32(0x7FFFFFFF)))
     return rank if LOWEST < rank < INFINITE else LOWEST
 
 
@@ -105,10 +108,10 @@ def _rank(value: np.float32) -> np.int32:
 def _best(logits: NDArray[np.float32]) -> int:
     """The first of the largest logits; -1 when none is finite."""
     best, where = LOWEST, -1
-    for start in range(0, logits.size, PANEL):
-        top = LOWEST
-        for i in range(start, min(start + PANEL, logits.size)):
-            top = max(top, _rank(logits[i]))
+    for start in range(0, logits.size, RUN):
+        run, top = logits[start : start + RUN], LOWEST  # from an array's start, a loop reads neighbours and does not gather
+        for i in range(run.size):
+            top = max(top, _rank(run[i]))
         if top > best:
             best, where = top, start
     if where < 0:

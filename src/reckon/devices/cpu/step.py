@@ -45,7 +45,7 @@ class Work(NamedTuple):
     keys: Operands  # [threads, D]: one rotated key
     attended: Operands  # [T, heads * D] bf16
     gates: NDArray[np.float32]  # [threads, 2 * ROW_BLOCK, PANEL]
-    strips: NDArray[np.uint16]  # [threads, 2 * SPAN * WHOLE_PAIR]: squeezed weights as they are expanded, in the first half
+    strips: NDArray[np.uint16]  # [threads, (spans + 1) * SPAN * WHOLE_PAIR]: squeezed weights as they are expanded
     active: Operands  # [T, I'] bf16: after SwiGLU
     last: Operands  # [R, H] bf16
     logits: NDArray[np.float32]  # [R, V']
@@ -84,7 +84,7 @@ def make_work(isa: Isa, shape: Shape, rows: int, sampled: int, threads: int) -> 
             attended=((rows, queries), operands),
             gates=((threads, 2 * ROW_BLOCK, PANEL), np.float32),
             # What lies behind a strip is read ahead by the processor, and must not be what another thread writes.
-            strips=((threads, 2 * SPAN * WHOLE_PAIR), np.uint16),
+            strips=((threads, (isa.spans + 1) * SPAN * WHOLE_PAIR), np.uint16),
             active=((rows, padded(shape.intermediate)), operands),
             last=((sampled, shape.hidden), operands),
             logits=((sampled, padded(shape.vocab)), np.float32),

@@ -170,8 +170,9 @@ def expanding_tile(
         address = array_address(context, builder, panel, w_array, w_offset)
 
         def one(count: int) -> None:
-            width = _Width(isa, count, at_least=GROUP)
-            product, decoder = width.product(builder), Decoder(builder, isa.instance_class, base)
+            decoder = Decoder(builder, isa.instance_class, base)
+            width = _Width(isa, count, at_least=GROUP * decoder.groups)
+            product = width.product(builder)
             _walk_columns(context, product, width, x, out, soon, others, lambda at: _Squeezed(product, at, address, decoder))
 
         _by_rows(builder, rows, most.literal_value, one)
@@ -239,7 +240,7 @@ class _Squeezed:
 
     def __init__(self, product: Any, column: int, base: ir.Value, decoder: Decoder) -> None:
         self._product, self._column, self._base, self._decoder = product, column, base, decoder
-        self.vectors = GROUP // product.lanes
+        self.vectors = GROUP * decoder.groups // product.lanes
         self._words: list[ir.Value] = []
 
     def weights(self, k: ir.Value, part: int, first: int) -> list[ir.Value]:
@@ -252,14 +253,12 @@ class _Squeezed:
 
 
 def _of_lanes(builder: ir.IRBuilder, halves: list[ir.Value], lanes: int) -> list[ir.Value]:
-    """Vectors of half a group as vectors of ``lanes``."""
-    size = GROUP // 2
-    if lanes == size:
+    """Vectors of words as vectors of at most as many, ``lanes``."""
+    count = halves[0].type.count
+    if lanes == count:
         return halves
     places = lambda first: ir.Constant(ir.VectorType(I32, lanes), [*range(first, first + lanes)])  # noqa: E731
-    if lanes > size:
-        return [builder.shuffle_vector(a, b, places(0)) for a, b in zip(halves[::2], halves[1::2], strict=True)]
-    return [builder.shuffle_vector(half, half, places(first)) for half in halves for first in range(0, size, lanes)]
+    return [builder.shuffle_vector(half, half, places(first)) for half in halves for first in range(0, count, lanes)]
 
 
 def _tile_columns(product, width, column, source, x_base, x_stride, out_base, out_stride, pairs, soon, soon_pair):
