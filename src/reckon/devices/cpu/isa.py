@@ -3,8 +3,8 @@
 A kernel takes ``isa`` as its first argument and hands it on; only tile.py, codes.py and multiply.py look at it.
 Choosing another set in the same process is choosing another argument, which is how tests run them all on one machine.
 
-``strip``: many rows walk a panel strip by strip of so many pairs of k, a few rows by half as many. A strip (64 pairs are 16 KB)
-stays in a first-level cache beside what memory is asked for meanwhile.
+``strip``: rows walk a panel strip by strip of so many pairs of k, a few rows by half as many, many by twice as many. A strip
+(64 pairs are 16 KB) stays in a first-level cache beside what memory is asked for meanwhile.
 ``squeezed``: up to so many rows read squeezed weights where a matrix is kept in both forms. More rows wait for arithmetic, and
 expanding is some.
 ``spans``: at most so many spans of squeezed weights are expanded into a strip before they are multiplied.

@@ -77,11 +77,11 @@ def gate(isa: Isa, gates: NDArray[np.float32], ups: NDArray[np.float32], out: Op
 
 
 @kernel(inline=True)
-def weigh(isa: Isa, scores, visible, scale, best, total, out, weights):
-    """One row meets one block: scores [PANEL] become weights [PANEL] bf16 relative to the row's running maximum.
+def keep_up(scores, visible, scale, best, total, out):
+    """One row looks at its scores [PANEL] for a block, of which ``visible`` stand before the row or at it.
 
-    When the maximum grows, ``out`` [D] and the running ``total`` [SUM_LANES] are scaled down to it first (Milakov and
-    Gimelshein 2018). ``visible`` tokens of the block stand before the row or at it. Returns the new maximum.
+    When the row's running maximum grows, ``out`` [D] and the running ``total`` [SUM_LANES] are scaled down to it (Milakov and
+    Gimelshein 2018). Returns the maximum.
     """
     for i in range(visible, PANEL):
         scores[i] = NEVER
@@ -92,11 +92,16 @@ def weigh(isa: Isa, scores, visible, scale, best, total, out, weights):
             total[i] *= shrink
         for i in range(out.size):
             out[i] *= shrink
+    return top
+
+
+@kernel(inline=True)
+def weigh(isa: Isa, scores, scale, top, total, weights) -> None:
+    """Scores [PANEL] become weights [PANEL] bf16 relative to the row's maximum ``top``, and are added to its ``total``."""
     for i in range(PANEL):
         scores[i] = exp2(scores[i] * scale - top)
         weights[i] = operand(isa, scores[i])
     add_up(total, scores)
-    return top
 
 
 class Attention(NamedTuple):
@@ -144,11 +149,7 @@ def attend(isa, queries, query_at, kv, layer, head, table, after, position, rows
             isa, key, np.int64(0), queries, query_at + first * head_dim, head_dim,
             room.scores, first * PANEL, width, head_dim // 2, active, key, _elements_on(kv.keys, now, then), pair,
         )  # fmt: skip
-        for item in range(first, items):
-            visible = position + item // heads + 1 - block * PANEL
-            room.best[item] = weigh(
-                isa, room.scores[item], visible, scale, room.best[item], room.total[item], room.sums[item], room.weights[item]
-            )
+        _weigh_block(isa, room, first, items, position - block * PANEL, heads, scale)
         for column in range(0, columns, PANEL):
             multiply_near(
                 isa, value, column * PANEL, room.weights, first * PANEL, width, room.sums, first * columns + column, columns,
@@ -157,6 +158,17 @@ def attend(isa, queries, query_at, kv, layer, head, table, after, position, rows
     for item in range(items):
         at = item % heads * head_dim
         _average(isa, room.sums[item], room.total[item], out[item // heads, at : at + head_dim])
+
+
+@kernel(inline=True)
+def _weigh_block(isa: Isa, room: Attention, first, items, before, heads, scale) -> None:
+    """The scores of items [first, items) for a block become weights; ``before`` of its tokens stand before the first row."""
+    # Two loops, because each row's maximum is long in coming and its weights wait for it.
+    for item in range(first, items):
+        visible = before + item // heads + 1
+        room.best[item] = keep_up(room.scores[item], visible, scale, room.best[item], room.total[item], room.sums[item])
+    for item in range(first, items):
+        weigh(isa, room.scores[item], scale, room.best[item], room.total[item], room.weights[item])
 
 
 @kernel()

@@ -21,7 +21,8 @@ EXPANDED_ROWS = 4
 ASKING_ROWS = 8
 """For up to so many rows memory is already asked for more while a strip is expanded. Products with more have time for that."""
 MANY_ROWS = 16
-"""More rows are done with a strip only when memory has brought the next; of fewer, strips must be short for that."""
+"""More rows are done with a strip only when memory has brought the next; of fewer, strips must be short for that. And twice as
+many do not wait for memory: longer strips spare them sums that are put down and taken up again."""
 AHEAD = 64
 """Pairs of k from a squeezed strip to the one that memory is asked for meanwhile, or more if the strip is longer."""
 
@@ -30,7 +31,7 @@ AHEAD = 64
 def multiply(isa: Isa, matrix: Matrix, layer, panel, x, x_at, x_stride, out, out_at, out_stride, rows, after, strip):
     """out[rows, PANEL] += x[rows, K] . a panel of the matrix; offsets and strides in elements, as in ``tile``.
 
-    ``after``: how many panels behind this one lies what will probably be multiplied next; strip [isa.spans spans of pairs]: room
+    ``after``: how many panels behind this one lies what will probably be multiplied next; strip [isa.spans spans]: room
     for squeezed weights to be expanded.
     """
     if reads_squeezed(isa, matrix.whole.shape[0] > 0, matrix.squeezed.shape[0] > 0, rows):
@@ -42,7 +43,11 @@ def multiply(isa: Isa, matrix: Matrix, layer, panel, x, x_at, x_stride, out, out
 @kernel()
 def _multiply_whole(isa: Isa, matrix: Matrix, layer, panel, x, x_at, x_stride, out, out_at, out_stride, rows, after):
     """k is cut so that a piece of the panel stays in cache for all rows, and memory is asked for the next piece meanwhile."""
-    w, pairs, size = matrix.whole[layer, panel], matrix.pairs, isa.strip if rows > MANY_ROWS else isa.strip // 2
+    w, pairs, size = matrix.whole[layer, panel], matrix.pairs, isa.strip
+    if rows <= MANY_ROWS:
+        size //= 2
+    elif rows > 2 * MANY_ROWS:
+        size *= 2
     for k in range(0, pairs, size):
         soon = k + size if k + size < pairs else pairs * after
         multiply_near(
