@@ -32,6 +32,18 @@ def ask(builder: ir.IRBuilder, address: ir.Value) -> None:
     builder.call(prefetch, [address, to_read, to_keep, data])
 
 
+@intrinsic
+def ask_for(typing_context, row):
+    """Ask memory for PANEL float32 that begin at a line of the cache."""
+
+    def generate(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> ir.Value:
+        for line in range(4):
+            ask(builder, array_address(context, builder, signature.args[0], args[0], ir.Constant(I64, line * SUM_LANES)))
+        return context.get_dummy_value()
+
+    return types.void(row), generate
+
+
 def _quarters(context: Any, builder: ir.IRBuilder, kind: types.Array, scores: ir.Value) -> list[ir.Value]:
     """PANEL float32 as four vectors."""
     vector = ir.VectorType(F32, SUM_LANES)

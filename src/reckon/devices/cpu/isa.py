@@ -8,6 +8,7 @@ Choosing another set in the same process is choosing another argument, which is 
 ``squeezed``: up to so many rows read squeezed weights where a matrix is kept in both forms. More rows wait for arithmetic, and
 expanding is some.
 ``spans``: at most so many spans of squeezed weights are expanded into a strip before they are multiplied.
+``ahead``: pairs of k from a squeezed strip to the one that memory is asked for meanwhile, or more if the strip is longer.
 """
 
 from typing import NamedTuple
@@ -24,6 +25,7 @@ class Avx512Bf16(NamedTuple):
     strip: int = 64
     squeezed: int = 8
     spans: int = 4
+    ahead: int = 32
 
 
 class Avx512(NamedTuple):
@@ -32,6 +34,7 @@ class Avx512(NamedTuple):
     strip: int = 64
     squeezed: int = 4
     spans: int = 4
+    ahead: int = 32
 
 
 class Avx2(NamedTuple):
@@ -40,6 +43,7 @@ class Avx2(NamedTuple):
     strip: int = 32
     squeezed: int = 4
     spans: int = 1
+    ahead: int = 64
 
 
 class Generic(NamedTuple):
@@ -48,6 +52,7 @@ class Generic(NamedTuple):
     strip: int = 32
     squeezed: int = 4
     spans: int = 1
+    ahead: int = 64
 
 
 Isa = Avx512Bf16 | Avx512 | Avx2 | Generic

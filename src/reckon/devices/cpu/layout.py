@@ -49,6 +49,7 @@ class Packed(NamedTuple):
     mlp_norm: NDArray[np.float32]  # [L, H]
     last_norm: NDArray[np.float32]  # [H]
     head: Matrix  # [V, H], one layer
+    head_bias: NDArray[np.float32]  # [V']: zeros, for no model has one
     embedding: NDArray[np.uint16]  # [V, H]; empty when tied: rows are then read out of ``head``
     cosine: NDArray[np.float32]  # [context, D / 2]
     sine: NDArray[np.float32]  # [context, D / 2]
@@ -97,6 +98,7 @@ def pack(arch: Arch, plans: dict[str, MatrixPlan], weights: Weights, pool: Execu
         attention_norm=((layers, hidden), np.float32),
         mlp_norm=((layers, hidden), np.float32),
         last_norm=((hidden,), np.float32),
+        head_bias=((padded(arch.vocab_size),), np.float32),
         embedding=((0 if arch.tied else arch.vocab_size, hidden), np.uint16),
         cosine=((arch.context, half), np.float32),
         sine=((arch.context, half), np.float32),

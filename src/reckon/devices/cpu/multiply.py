@@ -23,8 +23,6 @@ ASKING_ROWS = 8
 MANY_ROWS = 16
 """More rows are done with a strip only when memory has brought the next; of fewer, strips must be short for that. And twice as
 many do not wait for memory: longer strips spare them sums that are put down and taken up again."""
-AHEAD = 64
-"""Pairs of k from a squeezed strip to the one that memory is asked for meanwhile, or more if the strip is longer."""
 
 
 @kernel()
@@ -61,7 +59,7 @@ def _multiply_squeezed(isa: Isa, matrix: Matrix, layer, panel, x, x_at, x_stride
     """A few rows expand a span on the way, if there are no exceptions in it; else spans are expanded before."""
     w, spans, pairs, each = matrix.squeezed[layer, panel], matrix.spans[layer, panel], matrix.pairs, np.int64(SQUEEZED_PAIR)
     size = SPAN * max(1, min(isa.spans, rows // MANY_ROWS))
-    ahead = max(AHEAD, size)
+    ahead = max(isa.ahead, size)
     for k in range(0, pairs, size):
         count, span, w_at, xa = min(size, pairs - k), k // SPAN, k * SQUEEZED_PAIR, x_at + 2 * k
         soon = (k + ahead if k + ahead < pairs else k + ahead - pairs + pairs * after) * SQUEEZED_PAIR

@@ -15,7 +15,7 @@ from reckon.devices.cpu.bf16 import from_bf16, to_bf16
 from reckon.devices.cpu.builder import padded
 from reckon.devices.cpu.codes import SPAN, WHOLE_PAIR
 from reckon.devices.cpu.compile import kernel
-from reckon.devices.cpu.intrinsics import PANEL, SUM_LANES, cycles
+from reckon.devices.cpu.intrinsics import PANEL, SUM_LANES, ask_for, cycles
 from reckon.devices.cpu.isa import Isa, operand_dtype
 from reckon.devices.cpu.kernels import Attention, Operands, attend, gate, rms_norm, rotate
 from reckon.devices.cpu.layout import KV, Packed, Shape
@@ -25,6 +25,8 @@ from reckon.devices.cpu.sampling import Choice, pick
 from reckon.devices.cpu.team import Shared, join, joined, meet, tickets
 from reckon.devices.cpu.tile import operand_bits
 
+ROWS_AHEAD = 8
+"""Rows from the one that is taken up to the one that memory is asked for."""
 ROW_BLOCK = 256
 """Rows multiplied by all panels before the next rows come, so that they stay in cache."""
 GROUP_ITEMS = 48
@@ -130,9 +132,9 @@ def _embed(shared: Shared, phase: int, shape: Shape, weights: Packed, work: Work
 
 @kernel()
 def _product(
-    isa: Isa, rank: int, shared: Shared, phase: int, matrix: Matrix, layer, work: Work, x, out, rows: int, adds: bool
+    isa: Isa, rank: int, shared: Shared, phase: int, matrix: Matrix, layer, work: Work, x, out, rows: int, bias
 ) -> None:
-    """out[:rows] = x[:rows] . the matrix, with ``adds`` added to what is there: one ticket is one panel for a block of rows.
+    """out[:rows] = bias + x[:rows] . the matrix, or added to what is there if no bias is. One ticket: a panel, a block of rows.
 
     The sums grow side by side and not in ``out``, whose rows are so far apart that they push each other out of the cache.
     """
@@ -142,9 +144,7 @@ def _product(
         panel, first = ticket % panels, ticket // panels * ROW_BLOCK
         count = min(ROW_BLOCK, rows - first)
         columns = out[first : first + count, panel * PANEL : (panel + 1) * PANEL]
-        for row in range(count):
-            for column in range(PANEL):
-                room[row, column] = columns[row, column] if adds else np.float32(0)
+        _begin_sums(columns, bias[panel * PANEL : (panel + 1) * PANEL], room)
         after = joined(shared)
         multiply(isa, matrix, layer, panel, x, first * x.shape[1], x.shape[1], room, np.int64(0), width, count, after, strip)
         for row in range(count):
@@ -153,20 +153,22 @@ def _product(
 
 
 @kernel()
-def _norm_attention(
-    isa: Isa, shared: Shared, phase: int, layer: int, shape: Shape, weights: Packed, work: Work, count: int
-) -> None:
-    """Norm before attention; the row of queries, keys and values starts as its bias."""
-    for row in tickets(shared, phase, count):
-        rms_norm(isa, work.hidden[row, : shape.hidden], weights.attention_norm[layer], shape.eps, work.normed[row])
-        for i in range(work.qkv.shape[1]):
-            work.qkv[row, i] = weights.qkv_bias[layer, i]
+def _begin_sums(columns, bias, room) -> None:
+    """room[:n] = the bias [PANEL], or if there is none columns [n, PANEL], whose rows lie too far apart to be foreseen."""
+    for row in range(len(columns)):
+        if bias.size > 0:
+            for column in range(PANEL):
+                room[row, column] = bias[column]
+        else:
+            ask_for(columns[min(row + ROWS_AHEAD, len(columns) - 1)])
+            for column in range(PANEL):
+                room[row, column] = columns[row, column]
 
 
 @kernel()
-def _norm_mlp(isa: Isa, shared: Shared, phase: int, layer: int, shape: Shape, weights: Packed, work: Work, count: int) -> None:
+def _norm(isa: Isa, shared: Shared, phase: int, shape: Shape, weight, work: Work, count: int) -> None:
     for row in tickets(shared, phase, count):
-        rms_norm(isa, work.hidden[row, : shape.hidden], weights.mlp_norm[layer], shape.eps, work.normed[row])
+        rms_norm(isa, work.hidden[row, : shape.hidden], weight, shape.eps, work.normed[row])
 
 
 @kernel()
@@ -265,32 +267,44 @@ def step(
     count, last = rows.tokens.size, len(FIRST) + PHASES_PER_LAYER * shape.layers
     if not join(shared, rank, first, last + len(LAST)):
         return
-    adds = count > 0  # always: a constant would be a type of its own, for which a product is compiled once more
+    added = weights.head_bias[:0]
     _clear(shared, 0, kv, rows)
     meet(shared, first)
     _embed(shared, 1, shape, weights, work, rows)
     meet(shared, first + 1)
     for layer in range(shape.layers):
         phase = len(FIRST) + PHASES_PER_LAYER * layer
-        _norm_attention(isa, shared, phase, layer, shape, weights, work, count)
+        _norm(isa, shared, phase, shape, weights.attention_norm[layer], work, count)
         meet(shared, first + phase)
-        _product(isa, rank, shared, phase + 1, weights.qkv, layer, work, work.normed, work.qkv, count, adds)
+        _product(isa, rank, shared, phase + 1, weights.qkv, layer, work, work.normed, work.qkv, count, weights.qkv_bias[layer])
         meet(shared, first + phase + 1)
         _rotate_and_store(isa, rank, shared, phase + 2, layer, shape, weights, kv, work, rows)
         meet(shared, first + phase + 2)
         _attend(isa, rank, shared, phase + 3, layer, shape, kv, work, rows)
         meet(shared, first + phase + 3)
-        _product(isa, rank, shared, phase + 4, weights.out, layer, work, work.attended, work.hidden, count, adds)
+        _product(isa, rank, shared, phase + 4, weights.out, layer, work, work.attended, work.hidden, count, added)
         meet(shared, first + phase + 4)
-        _norm_mlp(isa, shared, phase + 5, layer, shape, weights, work, count)
+        _norm(isa, shared, phase + 5, shape, weights.mlp_norm[layer], work, count)
         meet(shared, first + phase + 5)
         _gate_up(isa, rank, shared, phase + 6, weights.gate_up, layer, work, count)
         meet(shared, first + phase + 6)
-        _product(isa, rank, shared, phase + 7, weights.down, layer, work, work.active, work.hidden, count, adds)
+        _product(isa, rank, shared, phase + 7, weights.down, layer, work, work.active, work.hidden, count, added)
         meet(shared, first + phase + 7)
     _norm_sampled(isa, shared, last, shape, weights, work, rows)
     meet(shared, first + last)
-    _product(isa, rank, shared, last + 1, weights.head, np.int64(0), work, work.last, work.logits, rows.sampled.size, not adds)
+    _product(
+        isa,
+        rank,
+        shared,
+        last + 1,
+        weights.head,
+        np.int64(0),
+        work,
+        work.last,
+        work.logits,
+        rows.sampled.size,
+        weights.head_bias,
+    )
     meet(shared, first + last + 1)
     _sample(rank, shared, last + 2, shape, work, choice)
     meet(shared, first + last + 2)
