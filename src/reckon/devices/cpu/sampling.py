@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from reckon.devices.batch import Sampled, SamplingRows
 from reckon.devices.cpu.compile import kernel
-from reckon.devices.cpu.intrinsics import float_bits
+from reckon.devices.cpu.intrinsics import bits_float, float_bits
 from reckon.devices.cpu.kernels import LOG2_E, NEVER, exp2
 
 INFINITE = np.int32(0x7F800000)
@@ -22,8 +22,8 @@ LOWEST = np.int32(-0x7F800001)
 RADIX = ((21, 11), (10, 11), (0, 10))
 """Shift and width of the digits of a rank, from the top."""
 STEEPEST = np.float32(1e30)
-RUN = 1024
-"""Logits that are looked through at a time for the largest, before it is searched for."""
+RUN, SHORT_RUN = 1024, 64
+"""Tokens that are looked through at a time for their largest, before it is asked where it is."""
 MASSES = 2048
 """Buckets of the radix select: its widest digit has 11 bits."""
 ALL = np.uint32(0xFFFFFFFF)
@@ -105,13 +105,20 @@ def _rank(value: np.float32) -> np.int32:
 
 
 @kernel()
+def _highest(logits: NDArray[np.float32]) -> np.int32:
+    """The largest rank. Given as an array of its own: a loop that begins in mid-array gathers, instead of reading neighbours."""
+    top = LOWEST
+    for i in range(logits.size):
+        top = max(top, _rank(logits[i]))
+    return top
+
+
+@kernel()
 def _best(logits: NDArray[np.float32]) -> int:
     """The first of the largest logits; -1 when none is finite."""
     best, where = LOWEST, -1
     for start in range(0, logits.size, RUN):
-        run, top = logits[start : start + RUN], LOWEST  # from an array's start, a loop reads neighbours and does not gather
-        for i in range(run.size):
-            top = max(top, _rank(run[i]))
+        top = _highest(logits[start : start + RUN])
         if top > best:
             best, where = top, start
     if where < 0:
@@ -148,13 +155,54 @@ def _weigh(logits: NDArray[np.float32], top: np.float32, temperature: np.float32
 
 
 @kernel()
-def _collect(weights: NDArray[np.float32], candidates: NDArray[np.int32]) -> int:
-    """Write the ids that have a weight into ``candidates`` and return how many there are."""
-    count = 0
+def _heaviest(weights: NDArray[np.float32]) -> np.float32:
+    """The largest weight; none is negative, so that their bits order as they do, and integers are compared in vectors."""
+    most = np.int32(0)
     for i in range(weights.size):
-        candidates[count] = i
-        count += weights[i] > 0
+        most = max(most, np.int32(float_bits(weights[i])))
+    return bits_float(np.uint32(most))
+
+
+@kernel(fastmath={"reassoc"})
+def _mass(weights: NDArray[np.float32]) -> np.float64:
+    total = 0.0
+    for i in range(weights.size):
+        total += np.float64(weights[i])
+    return total
+
+
+@kernel()
+def _collect(weights: NDArray[np.float32], least: np.float64, candidates: NDArray[np.int32]) -> int:
+    """Write the ids that have a weight, and ``least`` or more, into ``candidates`` and return how many there are."""
+    count = 0
+    for start in range(0, weights.size, SHORT_RUN):
+        run = weights[start : start + SHORT_RUN]
+        if _heaviest(run) < least:
+            continue
+        for i in range(run.size):
+            candidates[count] = start + i
+            count += run[i] > 0 and run[i] >= least
     return count
+
+
+@kernel()
+def _reached(weights: NDArray[np.float32], masses: NDArray[np.float64], most: int) -> np.float64:
+    """A weight that ``most`` tokens or more reach, since so many runs of ids have such a token. 0 if there are too few runs.
+
+    A little less than that: weights of neighbouring ranks may have changed places in their last bits.
+    """
+    runs = (weights.size + RUN - 1) // RUN
+    if most > min(runs, masses.size):
+        return 0.0
+    for r in range(runs):
+        masses[r] = _heaviest(weights[r * RUN : r * RUN + RUN])
+    weight = 0.0
+    for _ in range(most):
+        best = 0
+        for r in range(1, runs):
+            best = r if masses[r] > masses[best] else best
+        weight, masses[best] = masses[best], -1.0
+    return weight * (1 - 1e-5)
 
 
 @kernel()
@@ -192,8 +240,9 @@ def _cut(logits, weights, candidates, count, masses, target, by_mass):
 @kernel()
 def _keep_top_k(logits, weights, candidates, masses, top_k) -> None:
     """Drop what ranks below the k-th; what ties with it stays."""
-    count = _collect(weights, candidates)
-    if count <= top_k:
+    least = _reached(weights, masses, top_k)
+    count = _collect(weights, least, candidates)
+    if least == 0 and count <= top_k:
         return
     rank, _, _ = _cut(logits, weights, candidates, count, masses, np.float64(top_k), False)
     for i in range(logits.size):
@@ -204,11 +253,10 @@ def _keep_top_k(logits, weights, candidates, masses, top_k) -> None:
 @kernel()
 def _keep_top_p(logits, weights, candidates, masses, top_p) -> None:
     """Keep a token while the mass of those before it is below top_p of all; equals come in the order of their ids."""
-    count = _collect(weights, candidates)
-    total = 0.0
-    for c in range(count):
-        total += np.float64(weights[candidates[c]])
+    total = _mass(weights)
     target = total * np.float64(top_p)
+    # All that weigh less than this come to half of what may be missing: the cut is above them.
+    count = _collect(weights, (total - target) / 2 / weights.size, candidates)
     rank, before, equals = _cut(logits, weights, candidates, count, masses, target, True)
     for i in range(logits.size):
         if _rank(logits[i]) < rank:
@@ -275,20 +323,15 @@ def _lowest_allowed(vocab: int, row: int, choice: Choice) -> int:
 
 
 @kernel()
-def _score(logits: NDArray[np.float32], row: int, choice: Choice) -> None:
-    """Log probabilities of the picked token and of the likeliest, from the model's own ``logits`` [vocab].
-
-    The sum is one accumulator in the order of ids, so that its bits are the row's alone.
-    """
+def _score(logits: NDArray[np.float32], row: int, rank: int, choice: Choice) -> None:
+    """Log probabilities of the picked token and of the likeliest, from the model's own ``logits`` [vocab]."""
     best = _best(logits)
     if best < 0:
         choice.logprobs[row] = NEVER
         return
-    top, total = logits[best], 0.0
-    for i in range(logits.size):
-        if _rank(logits[i]) > LOWEST:
-            total += np.float64(exp2((logits[i] - top) * LOG2_E))
-    norm = np.float64(top) + math.log(total)
+    weights = choice.weights[rank]
+    _weigh(logits, logits[best], np.float32(1), weights)
+    norm = np.float64(logits[best]) + math.log(_mass(weights))
     own = logits[choice.tokens[row]]
     choice.logprobs[row] = np.float32(np.float64(own) - norm) if _rank(own) > LOWEST else NEVER
     count = _likeliest(logits, choice.asked[row], choice.top_tokens[row])
@@ -300,17 +343,21 @@ def _score(logits: NDArray[np.float32], row: int, choice: Choice) -> None:
 def _likeliest(logits: NDArray[np.float32], most: int, out: NDArray[np.int32]) -> int:
     """Write the ids of the ``most`` largest finite logits into ``out``, best first; returns how many there are."""
     count, least = 0, LOWEST
-    for i in range(logits.size):
-        rank = _rank(logits[i])
-        if rank == LOWEST or most == 0 or (count == most and rank <= least):
+    for start in range(0, logits.size, SHORT_RUN):
+        if most == 0 or _highest(logits[start : start + SHORT_RUN]) <= least:
             continue
-        count = min(count + 1, most)
-        place = count - 1
-        while place > 0 and _rank(logits[out[place - 1]]) < rank:
-            out[place] = out[place - 1]
-            place -= 1
-        out[place] = i
-        least = _rank(logits[out[count - 1]])
+        for i in range(start, min(start + SHORT_RUN, logits.size)):
+            rank = _rank(logits[i])
+            if rank <= least:
+                continue
+            count = min(count + 1, most)
+            place = count - 1
+            while place > 0 and _rank(logits[out[place - 1]]) < rank:
+                out[place] = out[place - 1]
+                place -= 1
+            out[place] = i
+            if count == most:
+                least = _rank(logits[out[count - 1]])
     return count
 
 
@@ -324,7 +371,7 @@ def pick(logits: NDArray[np.float32], row: int, rank: int, choice: Choice) -> No
     for i in range(logits.size):
         original[i] = logits[i]
     choice.tokens[row] = _token(logits, row, rank, choice)
-    _score(original, row, choice)
+    _score(original, row, rank, choice)
 
 
 @kernel()
