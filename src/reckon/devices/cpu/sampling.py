@@ -106,7 +106,7 @@ def _rank(value: np.float32) -> np.int32:
 
 @kernel()
 def _highest(logits: NDArray[np.float32]) -> np.int32:
-    """The largest rank. Given as an array of its own: a loop that begins in mid-array gathers, instead of reading neighbours."""
+    """The largest rank. The array is one of its own: a loop that begins in mid-array gathers, instead of reading neighbours."""
     top = LOWEST
     for i in range(logits.size):
         top = max(top, _rank(logits[i]))
@@ -164,7 +164,7 @@ def _heaviest(weights: NDArray[np.float32]) -> np.float32:
 
 
 @kernel(fastmath={"reassoc"})
-def _mass(weights: NDArray[np.float32]) -> np.float64:
+def _mass(weights: NDArray[np.float32]) -> float:
     total = 0.0
     for i in range(weights.size):
         total += np.float64(weights[i])
@@ -172,7 +172,7 @@ def _mass(weights: NDArray[np.float32]) -> np.float64:
 
 
 @kernel()
-def _collect(weights: NDArray[np.float32], least: np.float64, candidates: NDArray[np.int32]) -> int:
+def _collect(weights: NDArray[np.float32], least: float, candidates: NDArray[np.int32]) -> int:
     """Write the ids that have a weight, and ``least`` or more, into ``candidates`` and return how many there are."""
     count = 0
     for start in range(0, weights.size, SHORT_RUN):
@@ -186,7 +186,7 @@ def _collect(weights: NDArray[np.float32], least: np.float64, candidates: NDArra
 
 
 @kernel()
-def _reached(weights: NDArray[np.float32], masses: NDArray[np.float64], most: int) -> np.float64:
+def _reached(weights: NDArray[np.float32], masses: NDArray[np.float64], most: int) -> float:
     """A weight that ``most`` tokens or more reach, since so many runs of ids have such a token. 0 if there are too few runs.
 
     A little less than that: weights of neighbouring ranks may have changed places in their last bits.
