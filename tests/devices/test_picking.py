@@ -1,4 +1,4 @@
-"""The compiled sampler over a vocabulary so large that it does not look at all of it: the tokens and scores of the definition."""
+"""The compiled sampler over a vocabulary so large that it does not look at all of it: tokens and scores of the definition."""
 
 import numba
 import numpy as np
