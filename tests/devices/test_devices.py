@@ -20,6 +20,7 @@ from reckon.devices.batch import BLOCK_SIZE
 from reckon.devices.cpu.device import CpuDevice
 from reckon.devices.cpu.isa import available
 from reckon.devices.cpu.pace import Pace
+from reckon.devices.cpu.step import ROW_BLOCK
 from reckon.devices.reference import ReferenceDevice
 from reckon.devices.sampling import sample
 from reckon.models.arch import read_arch
@@ -116,6 +117,12 @@ def test_chunks_do_not_change_a_bit(
     device: Device, shape: Shape, pages: Pages, alone: NDArray[np.float32], chunks: list[int]
 ) -> None:
     assert np.array_equal(compute(device, pages, random_tokens(PROMPT, shape.vocab), chunks), alone)
+
+
+def test_a_step_of_more_rows_than_are_multiplied_at_once(device: Device, shape: Shape, pages: Pages) -> None:
+    tokens = random_tokens(ROW_BLOCK + 44, shape.vocab)
+    together = compute(device, pages, tokens, [len(tokens)])
+    assert np.array_equal(compute(device, pages, tokens, [ROW_BLOCK - 56, 100]), together)
 
 
 def test_the_width_of_vectors_does_not_change_a_bit(shape: Shape, checkpoints: dict[str, Path]) -> None:

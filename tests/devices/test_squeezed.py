@@ -77,7 +77,7 @@ def isa(request: pytest.FixtureRequest) -> Isa:
 
 @pytest.fixture
 def room() -> NDArray[np.uint16]:
-    return arena(room=((max(isa.spans for isa in available().values()) * SPAN * WHOLE_PAIR,), np.uint16))["room"]
+    return arena(room=((max(isa.strip_spans for isa in available().values()) * SPAN * WHOLE_PAIR,), np.uint16))["room"]
 
 
 @pytest.mark.parametrize(
@@ -129,8 +129,8 @@ def test_what_is_saved(isa: Isa) -> None:
     plan = MatrixPlan(2, 640, 896, BOTH)
     matrix = build([normal(640, 896)], layers=2)
     assert plan.kept_bytes == matrix.whole.nbytes + matrix.squeezed.nbytes + matrix.spans.nbytes
-    assert plan.read_bytes(isa, isa.squeezed) == matrix.squeezed.nbytes + matrix.spans.nbytes < 0.755 * matrix.whole.nbytes
-    assert plan.read_bytes(isa, isa.squeezed + 1) == matrix.whole.nbytes
+    assert plan.read_bytes(isa, isa.squeezed_rows) == matrix.squeezed.nbytes + matrix.spans.nbytes < 0.755 * matrix.whole.nbytes
+    assert plan.read_bytes(isa, isa.squeezed_rows + 1) == matrix.whole.nbytes
     assert MatrixPlan(2, 640, 896, Forms(False, True)).read_bytes(isa, 64) == plan.read_bytes(isa, 1)
     assert MatrixPlan(2, 640, 896, Forms(True, False)).read_bytes(isa, 1) == plan.read_bytes(isa, 64)
 

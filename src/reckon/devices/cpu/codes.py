@@ -28,7 +28,7 @@ BASE_BITS = 8
 CODES = 8
 """How many values, from the base on, an upper byte without its sign can have."""
 GROUP = 16
-"""Columns that are expanded together: 32 lower bytes, and 16 with the codes of 32 upper ones."""
+"""Columns whose bytes lie together: 32 lower bytes, and 16 with the codes of 32 upper ones."""
 ORDER = np.array([*range(4), *range(8, 12), *range(4, 8), *range(12, 16)])
 """The columns of a group as their bytes lie: x86 interleaves the bytes of two vectors by halves of 16 bytes."""
 
@@ -40,7 +40,7 @@ _TABLES = {sets.Avx512Bf16: _WIDE_TABLE, sets.Avx512: _WIDE_TABLE, sets.Avx2: "l
 class Decoder:
     """Writes the instructions that turn codes into bf16, within one function and for one base, which is a uint8.
 
-    ``groups`` are expanded at a time, as many as fill two of the registers.
+    ``groups`` are expanded at a time, into two vectors: of 16 words each where registers hold that, else of 8.
     """
 
     def __init__(self, builder: ir.IRBuilder, isa: Any, base: ir.Value) -> None:

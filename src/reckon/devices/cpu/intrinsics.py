@@ -1,4 +1,4 @@
-"""What numba cannot say: bit casts, sums in lanes, atomics. Written as LLVM IR, called from the others here."""
+"""What numba cannot say: bit casts, sums and maxima in lanes, requests to memory, atomics. Written as LLVM IR."""
 
 from typing import Any
 
@@ -13,6 +13,8 @@ PANEL = BLOCK_SIZE
 """Columns of a panel: an array [k / 2, PANEL, 2] of bf16, pairs of k beside each other as vdpbf16ps takes them."""
 SUM_LANES = PANEL // 4
 """Sums over a panel's width are kept in so many lanes, which are added only at the end."""
+FLOATS_IN_LINE = 16
+"""float32 in a line of the cache."""
 I8, I16, I32, I64, F32 = ir.IntType(8), ir.IntType(16), ir.IntType(32), ir.IntType(64), ir.FloatType()
 PTR = ir.PointerType()
 
@@ -33,12 +35,12 @@ def ask(builder: ir.IRBuilder, address: ir.Value) -> None:
 
 
 @intrinsic
-def ask_for(typing_context, row):
-    """Ask memory for PANEL float32 that begin at a line of the cache."""
+def ask_for_sums(typing_context, row):
+    """Ask memory for a row of PANEL float32, which begins at a line of the cache."""
 
     def generate(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> ir.Value:
-        for line in range(4):
-            ask(builder, array_address(context, builder, signature.args[0], args[0], ir.Constant(I64, line * SUM_LANES)))
+        for first in range(0, PANEL, FLOATS_IN_LINE):
+            ask(builder, array_address(context, builder, signature.args[0], args[0], ir.Constant(I64, first)))
         return context.get_dummy_value()
 
     return types.void(row), generate

@@ -1,14 +1,15 @@
 """The instruction sets that the kernels are compiled for. Each is a type, so that numba specialises and caches per set.
 
-A kernel takes ``isa`` as its first argument and hands it on; only tile.py, codes.py and multiply.py look at it.
-Choosing another set in the same process is choosing another argument, which is how tests run them all on one machine.
+A kernel takes ``isa`` as its first argument and hands it on. tile.py, codes.py, matrix.py, multiply.py look at it, step.py for
+the size of a buffer. Choosing another set in the same process is choosing another argument, which is how tests run them all
+on one machine. Its numbers were measured, on processors that docs/cpu-device.md names:
 
-``strip``: rows walk a panel strip by strip of so many pairs of k, a few rows by half as many, many by twice as many. A strip
-(64 pairs are 16 KB) stays in a first-level cache beside what memory is asked for meanwhile.
-``squeezed``: up to so many rows read squeezed weights where a matrix is kept in both forms. More rows wait for arithmetic, and
-expanding is some.
-``spans``: at most so many spans of squeezed weights are expanded into a strip before they are multiplied.
-``ahead``: pairs of k from a squeezed strip to the one that memory is asked for meanwhile, or more if the strip is longer.
+``strip_pairs``: rows walk whole weights strip by strip of so many pairs of k, a few rows by half, many by twice as many.
+Of the first two a first-level cache holds one beside what memory is asked for meanwhile.
+``squeezed_rows``: up to so many rows read squeezed weights where a matrix is kept in both forms. More rows wait for arithmetic,
+and expanding is some.
+``strip_spans``: at most so many spans of squeezed weights are expanded into a strip before they are multiplied.
+``ahead_pairs``: pairs of k from squeezed ones to those that memory is asked for meanwhile, or more if a strip is longer.
 """
 
 from typing import NamedTuple
@@ -22,43 +23,48 @@ from reckon.errors import BadSetting
 class Avx512Bf16(NamedTuple):
     """vdpbf16ps: a product of bf16 pairs, accumulated in float32."""
 
-    strip: int = 64
-    squeezed: int = 8
-    spans: int = 4
-    ahead: int = 32
+    strip_pairs: int = 64
+    squeezed_rows: int = 8
+    strip_spans: int = 4
+    ahead_pairs: int = 32
 
 
 class Avx512(NamedTuple):
     """bf16 widened to float32, then fused multiply-add on 16 lanes."""
 
-    strip: int = 64
-    squeezed: int = 4
-    spans: int = 4
-    ahead: int = 32
+    strip_pairs: int = 64
+    squeezed_rows: int = 4
+    strip_spans: int = 4
+    ahead_pairs: int = 32
 
 
 class Avx2(NamedTuple):
     """The same on 8 lanes."""
 
-    strip: int = 32
-    squeezed: int = 4
-    spans: int = 1
-    ahead: int = 64
+    strip_pairs: int = 32
+    squeezed_rows: int = 4
+    strip_spans: int = 1
+    ahead_pairs: int = 64
 
 
 class Generic(NamedTuple):
     """The same on 4 lanes, lowered by LLVM to what the CPU has (NEON, SSE): one operation or two for a multiply-add."""
 
-    strip: int = 32
-    squeezed: int = 4
-    spans: int = 1
-    ahead: int = 64
+    strip_pairs: int = 32
+    squeezed_rows: int = 4
+    strip_spans: int = 1
+    ahead_pairs: int = 64
 
 
 Isa = Avx512Bf16 | Avx512 | Avx2 | Generic
 
 _NAMES: dict[str, Isa] = {"avx512bf16": Avx512Bf16(), "avx512": Avx512(), "avx2": Avx2(), "generic": Generic()}
-_NEEDS = {"avx512bf16": ("avx512bf16", "avx512f"), "avx512": ("avx512f",), "avx2": ("avx2", "fma"), "generic": ()}
+_NEEDS = {
+    "avx512bf16": ("avx512bf16", "avx512f", "avx512bw"),
+    "avx512": ("avx512f", "avx512bw"),
+    "avx2": ("avx2", "fma"),
+    "generic": (),
+}
 
 
 def operand_dtype(isa: Isa) -> type[np.uint16] | type[np.float32]:

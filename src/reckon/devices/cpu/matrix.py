@@ -1,6 +1,6 @@
 """A matrix of weights as the step reads it: panels of 64 columns, as they are, squeezed (``codes.py``), or both.
 
-Squeezed weights are expanded into bf16 a span at a time, in registers or a first-level cache, so that what is multiplied is the
+Squeezed weights are expanded into bf16 some spans at a time, in registers or near caches, so that what is multiplied is the
 checkpoint's weights bit for bit, while memory is read for three quarters of their bytes.
 """
 
@@ -33,7 +33,7 @@ class Matrix(NamedTuple):
 @register_jitable(error_model="numpy", _nrt=False)
 def reads_squeezed(isa: Isa, whole: bool, squeezed: bool, rows: int) -> bool:
     """Which form of a matrix, kept in one or both, a product with so many rows reads. Called from Python, too."""
-    return squeezed and (rows <= isa.squeezed or not whole)
+    return squeezed and (rows <= isa.squeezed_rows or not whole)
 
 
 @intrinsic(prefer_literal=True)

@@ -21,15 +21,16 @@ EXPANDED_ROWS = 4
 ASKING_ROWS = 8
 """For up to so many rows memory is already asked for more while a strip is expanded. Products with more have time for that."""
 MANY_ROWS = 16
-"""More rows are done with a strip only when memory has brought the next; of fewer, strips must be short for that. And twice as
-many do not wait for memory: longer strips spare them sums that are put down and taken up again."""
+"""More rows are done with a strip only when memory has brought the next; of fewer, strips must be short for that. Twice as many
+and more do not wait for memory: longer strips spare them sums that are put down and taken up again. Squeezed weights are
+expanded a span at a time, and one more for each so many rows."""
 
 
 @kernel()
 def multiply(isa: Isa, matrix: Matrix, layer, panel, x, x_at, x_stride, out, out_at, out_stride, rows, after, strip):
     """out[rows, PANEL] += x[rows, K] . a panel of the matrix; offsets and strides in elements, as in ``tile``.
 
-    ``after``: how many panels behind this one lies what will probably be multiplied next; strip [isa.spans spans]: room
+    ``after``: how many panels behind this one lies what will probably be multiplied next; strip [isa.strip_spans spans]: room
     for squeezed weights to be expanded.
     """
     if reads_squeezed(isa, matrix.whole.shape[0] > 0, matrix.squeezed.shape[0] > 0, rows):
@@ -41,7 +42,7 @@ def multiply(isa: Isa, matrix: Matrix, layer, panel, x, x_at, x_stride, out, out
 @kernel()
 def _multiply_whole(isa: Isa, matrix: Matrix, layer, panel, x, x_at, x_stride, out, out_at, out_stride, rows, after):
     """k is cut so that a piece of the panel stays in cache for all rows, and memory is asked for the next piece meanwhile."""
-    w, pairs, size = matrix.whole[layer, panel], matrix.pairs, isa.strip
+    w, pairs, size = matrix.whole[layer, panel], matrix.pairs, isa.strip_pairs
     if rows <= MANY_ROWS:
         size //= 2
     elif rows > 2 * MANY_ROWS:
@@ -58,8 +59,8 @@ def _multiply_whole(isa: Isa, matrix: Matrix, layer, panel, x, x_at, x_stride, o
 def _multiply_squeezed(isa: Isa, matrix: Matrix, layer, panel, x, x_at, x_stride, out, out_at, out_stride, rows, after, strip):
     """A few rows expand a span on the way, if there are no exceptions in it; else spans are expanded before."""
     w, spans, pairs, each = matrix.squeezed[layer, panel], matrix.spans[layer, panel], matrix.pairs, np.int64(SQUEEZED_PAIR)
-    size = SPAN * max(1, min(isa.spans, rows // MANY_ROWS))
-    ahead = max(isa.ahead, size)
+    size = SPAN * max(1, min(isa.strip_spans, rows // MANY_ROWS))
+    ahead = max(isa.ahead_pairs, size)
     for k in range(0, pairs, size):
         count, span, w_at, xa = min(size, pairs - k), k // SPAN, k * SQUEEZED_PAIR, x_at + 2 * k
         soon = (k + ahead if k + ahead < pairs else k + ahead - pairs + pairs * after) * SQUEEZED_PAIR

@@ -22,8 +22,10 @@ LOWEST = np.int32(-0x7F800001)
 RADIX = ((21, 11), (10, 11), (0, 10))
 """Shift and width of the digits of a rank, from the top."""
 STEEPEST = np.float32(1e30)
-RUN, SHORT_RUN = 1024, 64
-"""Tokens that are looked through at a time for their largest, before it is asked where it is."""
+RUN = 1024
+"""Tokens whose largest is looked for at a time. Where top_k is no more than the runs, it is told from the runs' largest."""
+SHORT_RUN = 64
+"""Tokens that are passed over together where none of them can be among those that are collected."""
 MASSES = 2048
 """Buckets of the radix select: its widest digit has 11 bits."""
 ALL = np.uint32(0xFFFFFFFF)
@@ -98,7 +100,7 @@ def make_room(rows: SamplingRows) -> Sampled:
 @kernel(inline=True)
 def _rank(value: np.float32) -> np.int32:
     """An int32 that orders as the float does; LOWEST for what is not finite."""
-    bits = np.int32(float_bits(value))
+    bits = np.int32(float_bits(value + np.float32(0)))  # -0 becomes 0
     # Numba's shifts and masks give int64, with which half as many fit into a register.
     rank = np.int32(bits ^ ((bits >> np.int32(31)) & np.int32(0x7FFFFFFF)))
     return rank if LOWEST < rank < INFINITE else LOWEST
@@ -192,7 +194,7 @@ def _reached(weights: NDArray[np.float32], masses: NDArray[np.float64], most: in
     A little less than that: weights of neighbouring ranks may have changed places in their last bits.
     """
     runs = (weights.size + RUN - 1) // RUN
-    if most > min(runs, masses.size):
+    if most > runs or runs > masses.size:
         return 0.0
     for r in range(runs):
         masses[r] = _heaviest(weights[r * RUN : r * RUN + RUN])
@@ -264,7 +266,7 @@ def _keep_top_p(logits, weights, candidates, masses, top_p) -> None:
     for c in range(equals):
         token = candidates[c]
         mass = np.float64(weights[token])
-        if before >= target:
+        if 0 < before >= target:  # the best token stays, even for a mass of 0
             weights[token] = 0
         before += mass
 

@@ -15,7 +15,7 @@ from reckon.devices.cpu.bf16 import from_bf16, to_bf16
 from reckon.devices.cpu.builder import padded
 from reckon.devices.cpu.codes import SPAN, WHOLE_PAIR
 from reckon.devices.cpu.compile import kernel
-from reckon.devices.cpu.intrinsics import PANEL, SUM_LANES, ask_for, cycles
+from reckon.devices.cpu.intrinsics import PANEL, SUM_LANES, ask_for_sums, cycles
 from reckon.devices.cpu.isa import Isa, operand_dtype
 from reckon.devices.cpu.kernels import Attention, Operands, attend, gate, rms_norm, rotate
 from reckon.devices.cpu.layout import KV, Packed, Shape
@@ -29,6 +29,8 @@ ROWS_AHEAD = 8
 """Rows from the one that is taken up to the one that memory is asked for."""
 ROW_BLOCK = 256
 """Rows multiplied by all panels before the next rows come, so that they stay in cache."""
+NEIGHBOURS = 16
+"""Rows of a prompt whose keys lie in the same lines of the cache: two threads that write there in turns wait for each other."""
 GROUP_ITEMS = 48
 """Rows times heads that attend together: enough to use each loaded key many times, few enough for the first-level cache."""
 FIRST = ("clear", "embed")
@@ -86,7 +88,7 @@ def make_work(isa: Isa, shape: Shape, rows: int, sampled: int, threads: int) -> 
             attended=((rows, queries), operands),
             gates=((threads, 2 * ROW_BLOCK, PANEL), np.float32),
             # What lies behind a strip is read ahead by the processor, and must not be what another thread writes.
-            strips=((threads, (isa.spans + 1) * SPAN * WHOLE_PAIR), np.uint16),
+            strips=((threads, (isa.strip_spans + 1) * SPAN * WHOLE_PAIR), np.uint16),
             active=((rows, padded(shape.intermediate)), operands),
             last=((sampled, shape.hidden), operands),
             logits=((sampled, padded(shape.vocab)), np.float32),
@@ -160,7 +162,7 @@ def _begin_sums(columns, bias, room) -> None:
             for column in range(PANEL):
                 room[row, column] = bias[column]
         else:
-            ask_for(columns[min(row + ROWS_AHEAD, len(columns) - 1)])
+            ask_for_sums(columns[min(row + ROWS_AHEAD, len(columns) - 1)])
             for column in range(PANEL):
                 room[row, column] = columns[row, column]
 
@@ -176,35 +178,45 @@ def _rotate_and_store(
     isa: Isa, rank: int, shared: Shared, phase: int, layer: int, shape: Shape, weights: Packed, kv: KV, work: Work, rows: Rows
 ) -> None:
     """Queries and keys get their positions; keys and values go to their place in the row's block."""
-    size, group = shape.head_dim, shape.heads // shape.kv_heads
-    key = work.keys[rank]
-    for row in tickets(shared, phase, rows.tokens.size):
-        position = rows.positions[row]
-        cosine, sine, qkv = weights.cosine[position], weights.sine[position], work.qkv[row]
-        block, slot = rows.tables[rows.sequences[row], position // PANEL], position % PANEL
-        for head in range(shape.heads):
-            at = head % group * size
-            rotate(isa, qkv[head * size : (head + 1) * size], cosine, sine, work.queries[head // group, row, at : at + size])
-        for head in range(shape.kv_heads):
-            at = (shape.heads + head) * size
-            rotate(isa, qkv[at : at + size], cosine, sine, key)
-            keys, values = kv.keys[block, layer, head], kv.values[block, layer, head]
-            at += shape.kv_heads * size
-            for i in range(size):
-                keys[(i // 2 * PANEL + slot) * 2 + i % 2] = operand_bits(isa, key[i])
-                values[((i // PANEL * (PANEL // 2) + slot // 2) * PANEL + i % PANEL) * 2 + slot % 2] = to_bf16(qkv[at + i])
+    count = rows.tokens.size
+    size = max(1, min(NEIGHBOURS, count // (4 * work.keys.shape[0])))
+    for ticket in tickets(shared, phase, (count + size - 1) // size):
+        for row in range(ticket * size, min(ticket * size + size, count)):
+            _rotate_row(isa, row, layer, shape, weights, kv, work, rows, work.keys[rank])
+
+
+@kernel()
+def _rotate_row(isa: Isa, row: int, layer: int, shape: Shape, weights: Packed, kv: KV, work: Work, rows: Rows, key) -> None:
+    size, group, position = shape.head_dim, shape.heads // shape.kv_heads, rows.positions[row]
+    cosine, sine, qkv = weights.cosine[position], weights.sine[position], work.qkv[row]
+    block, slot = rows.tables[rows.sequences[row], position // PANEL], position % PANEL
+    for head in range(shape.heads):
+        at = head % group * size
+        rotate(isa, qkv[head * size : (head + 1) * size], cosine, sine, work.queries[head // group, row, at : at + size])
+    for head in range(shape.kv_heads):
+        at = (shape.heads + head) * size
+        rotate(isa, qkv[at : at + size], cosine, sine, key)
+        keys, values = kv.keys[block, layer, head], kv.values[block, layer, head]
+        at += shape.kv_heads * size
+        for i in range(size):
+            keys[(i // 2 * PANEL + slot) * 2 + i % 2] = operand_bits(isa, key[i])
+            values[((i // PANEL * (PANEL // 2) + slot // 2) * PANEL + i % PANEL) * 2 + slot % 2] = to_bf16(qkv[at + i])
 
 
 @kernel()
 def _attend(isa: Isa, rank: int, shared: Shared, phase: int, layer: int, shape: Shape, kv: KV, work: Work, rows: Rows) -> None:
-    """One ticket is one group of rows and one KV head; the last groups first, for they have the longest way."""
+    """One ticket is one KV head and one group of rows; the last groups first, for they have the longest way.
+
+    All groups come to one head before the next: what they read of it may stay in the caches of the thread.
+    """
     group = shape.heads // shape.kv_heads
     width = group * shape.head_dim
     room = Attention(work.scores[rank], work.weights[rank], work.sums[rank], work.best[rank], work.total[rank])
-    items = rows.groups.shape[0] * shape.kv_heads
+    groups = rows.groups.shape[0]
+    items = groups * shape.kv_heads
     for ticket in tickets(shared, phase, items):
-        which, head = divmod(items - 1 - ticket, shape.kv_heads)
-        later, head_after = divmod(max(0, items - 1 - ticket - joined(shared)), shape.kv_heads)
+        head, which = divmod(items - 1 - ticket, groups)
+        head_after, later = divmod(max(0, items - 1 - ticket - joined(shared)), groups)
         first, count = rows.groups[which, 0], rows.groups[which, 1]
         after = rows.tables[rows.sequences[rows.groups[later, 0]], 0], head_after
         attend(
@@ -267,7 +279,7 @@ def step(
     count, last = rows.tokens.size, len(FIRST) + PHASES_PER_LAYER * shape.layers
     if not join(shared, rank, first, last + len(LAST)):
         return
-    added = weights.head_bias[:0]
+    no_bias = weights.head_bias[:0]  # of a bias's type, so that products are compiled once
     _clear(shared, 0, kv, rows)
     meet(shared, first)
     _embed(shared, 1, shape, weights, work, rows)
@@ -282,29 +294,18 @@ def step(
         meet(shared, first + phase + 2)
         _attend(isa, rank, shared, phase + 3, layer, shape, kv, work, rows)
         meet(shared, first + phase + 3)
-        _product(isa, rank, shared, phase + 4, weights.out, layer, work, work.attended, work.hidden, count, added)
+        _product(isa, rank, shared, phase + 4, weights.out, layer, work, work.attended, work.hidden, count, no_bias)
         meet(shared, first + phase + 4)
         _norm(isa, shared, phase + 5, shape, weights.mlp_norm[layer], work, count)
         meet(shared, first + phase + 5)
         _gate_up(isa, rank, shared, phase + 6, weights.gate_up, layer, work, count)
         meet(shared, first + phase + 6)
-        _product(isa, rank, shared, phase + 7, weights.down, layer, work, work.active, work.hidden, count, added)
+        _product(isa, rank, shared, phase + 7, weights.down, layer, work, work.active, work.hidden, count, no_bias)
         meet(shared, first + phase + 7)
     _norm_sampled(isa, shared, last, shape, weights, work, rows)
     meet(shared, first + last)
-    _product(
-        isa,
-        rank,
-        shared,
-        last + 1,
-        weights.head,
-        np.int64(0),
-        work,
-        work.last,
-        work.logits,
-        rows.sampled.size,
-        weights.head_bias,
-    )
+    sampled, zeros = rows.sampled.size, weights.head_bias
+    _product(isa, rank, shared, last + 1, weights.head, np.int64(0), work, work.last, work.logits, sampled, zeros)
     meet(shared, first + last + 1)
     _sample(rank, shared, last + 2, shape, work, choice)
     meet(shared, first + last + 2)

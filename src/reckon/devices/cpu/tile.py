@@ -236,7 +236,7 @@ class _Plain:
 
 
 class _Squeezed:
-    """The same out of a squeezed panel, a group at a time: beside the sums, registers hold no more."""
+    """The same out of a squeezed panel, a decoder's groups at a time: beside the sums, registers hold no more."""
 
     def __init__(self, product: Any, column: int, base: ir.Value, decoder: Decoder) -> None:
         self._product, self._column, self._base, self._decoder = product, column, base, decoder
