@@ -91,8 +91,12 @@ def multiply_near(isa: Isa, w, w_at, x, x_at, x_stride, out, out_at, out_stride,
     """
     halvings = 0 if rows <= 6 else 1 if rows <= 18 else 2 if rows <= 42 else 3
     each, end = soon_pair >> halvings, soon_at + pairs * soon_pair
-    for row in range(0, rows, MOST_ROWS):
-        count, xa, oa = min(MOST_ROWS, rows - row), x_at + row * x_stride, out_at + row * out_stride
+    row = 0
+    while row < rows:
+        left, xa, oa = rows - row, x_at + row * x_stride, out_at + row * out_stride
+        # One or two rows at the end would be too few sums to keep the multipliers busy: 8 are 4 and 4.
+        count = (left + 1) // 2 if MOST_ROWS < left <= MOST_ROWS + 2 else min(MOST_ROWS, left)
         tile(isa, MOST_ROWS, count, w, w_at, x, xa, x_stride, out, oa, out_stride, pairs, soon, soon_at, each)
+        row += count
         # What has been asked for is asked for again, at the price of the instruction alone.
         soon_at = soon_at + pairs * each if soon_at + pairs * each < end else soon_at
