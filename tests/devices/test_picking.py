@@ -8,7 +8,8 @@ from tests.devices.build import rows
 
 from reckon.devices import sampling
 from reckon.devices.batch import Sampled, SamplingRows
-from reckon.devices.cpu.sampling import RUN, Choice, make_choice, make_room, make_scratch, pick
+from reckon.devices.cpu.ranks import RUN
+from reckon.devices.cpu.sampling import Choice, make_choice, make_room, make_scratch, pick
 
 VOCAB, ROWS = 40 * RUN + 17, 40
 

@@ -1,7 +1,6 @@
 """The sampler of the compiled step: one row of logits to one token and its score. The definition is devices/sampling.py.
 
-Tokens are ranked by an integer that orders as their logit does, so that a NaN has a place (the last) instead of poisoning
-every comparison. Kept sets come from a radix select over these ranks: no sort of the vocabulary.
+Tokens are ordered by rank (ranks.py), and top_k and top_p are in keeping.py: the vocabulary is never sorted.
 """
 
 import math
@@ -12,20 +11,11 @@ from numpy.typing import NDArray
 
 from reckon.devices.batch import Sampled, SamplingRows
 from reckon.devices.cpu.compile import kernel
-from reckon.devices.cpu.intrinsics import bits_float, float_bits
+from reckon.devices.cpu.keeping import SHORT_RUN, keep_top_k, keep_top_p, mass_of
 from reckon.devices.cpu.kernels import LOG2_E, NEVER, exp2
+from reckon.devices.cpu.ranks import LOWEST, best_of, highest, rank_of
 
-INFINITE = np.int32(0x7F800000)
-"""The rank of +inf; NaNs of either sign lie outside the two infinities."""
-LOWEST = np.int32(-0x7F800001)
-"""The rank of -inf, which whatever is not finite gets: it is never chosen."""
-RADIX = ((21, 11), (10, 11), (0, 10))
-"""Shift and width of the digits of a rank, from the top."""
 STEEPEST = np.float32(1e30)
-RUN = 1024
-"""Tokens whose largest is looked for at a time. Where top_k is no more than the runs, it is told from the runs' largest."""
-SHORT_RUN = 64
-"""Tokens that are passed over together where none of them can be among those that are collected."""
 MASSES = 2048
 """Buckets of the radix select: its widest digit has 11 bits."""
 ALL = np.uint32(0xFFFFFFFF)
@@ -97,39 +87,6 @@ def make_room(rows: SamplingRows) -> Sampled:
     return Sampled(np.zeros(count, np.int32), own, tokens, tops)
 
 
-@kernel(inline=True)
-def _rank(value: np.float32) -> np.int32:
-    """An int32 that orders as the float does; LOWEST for what is not finite."""
-    bits = np.int32(float_bits(value + np.float32(0)))  # -0 becomes 0
-    # Numba's shifts and masks give int64, with which half as many fit into a register.
-    rank = np.int32(bits ^ ((bits >> np.int32(31)) & np.int32(0x7FFFFFFF)))
-    return rank if LOWEST < rank < INFINITE else LOWEST
-
-
-@kernel()
-def _highest(logits: NDArray[np.float32]) -> np.int32:
-    """The largest rank. The array is one of its own: a loop that begins in mid-array gathers, instead of reading neighbours."""
-    top = LOWEST
-    for i in range(logits.size):
-        top = max(top, _rank(logits[i]))
-    return top
-
-
-@kernel()
-def _best(logits: NDArray[np.float32]) -> int:
-    """The first of the largest logits; -1 when none is finite."""
-    best, where = LOWEST, -1
-    for start in range(0, logits.size, RUN):
-        top = _highest(logits[start : start + RUN])
-        if top > best:
-            best, where = top, start
-    if where < 0:
-        return -1
-    while _rank(logits[where]) != best:
-        where += 1
-    return where
-
-
 @kernel()
 def _bias(logits: NDArray[np.float32], row: int, choice: Choice) -> None:
     for i in range(choice.bias_offsets[row], choice.bias_offsets[row + 1]):
@@ -152,123 +109,8 @@ def _weigh(logits: NDArray[np.float32], top: np.float32, temperature: np.float32
     """weights = exp((logits - top) / temperature), 0 for what is not finite and for the padding."""
     slope = min(LOG2_E / temperature, STEEPEST)
     for i in range(logits.size):
-        weights[i] = exp2((logits[i] - top) * slope) if _rank(logits[i]) > LOWEST else np.float32(0)
+        weights[i] = exp2((logits[i] - top) * slope) if rank_of(logits[i]) > LOWEST else np.float32(0)
     weights[logits.size :] = 0
-
-
-@kernel()
-def _heaviest(weights: NDArray[np.float32]) -> np.float32:
-    """The largest weight; none is negative, so that their bits order as they do, and integers are compared in vectors."""
-    most = np.int32(0)
-    for i in range(weights.size):
-        most = max(most, np.int32(float_bits(weights[i])))
-    return bits_float(np.uint32(most))
-
-
-@kernel(fastmath={"reassoc"})
-def _mass(weights: NDArray[np.float32]) -> float:
-    total = 0.0
-    for i in range(weights.size):
-        total += np.float64(weights[i])
-    return total
-
-
-@kernel()
-def _collect(weights: NDArray[np.float32], least: float, candidates: NDArray[np.int32]) -> int:
-    """Write the ids that have a weight, and ``least`` or more, into ``candidates`` and return how many there are."""
-    count = 0
-    for start in range(0, weights.size, SHORT_RUN):
-        run = weights[start : start + SHORT_RUN]
-        if _heaviest(run) < least:
-            continue
-        for i in range(run.size):
-            candidates[count] = start + i
-            count += run[i] > 0 and run[i] >= least
-    return count
-
-
-@kernel()
-def _reached(weights: NDArray[np.float32], masses: NDArray[np.float64], most: int) -> float:
-    """A weight that ``most`` tokens or more reach, since so many runs of ids have such a token. 0 if there are too few runs.
-
-    A little less than that: weights of neighbouring ranks may have changed places in their last bits.
-    """
-    runs = (weights.size + RUN - 1) // RUN
-    if most > runs or runs > masses.size:
-        return 0.0
-    for r in range(runs):
-        masses[r] = _heaviest(weights[r * RUN : r * RUN + RUN])
-    weight = 0.0
-    for _ in range(most):
-        best = 0
-        for r in range(1, runs):
-            best = r if masses[r] > masses[best] else best
-        weight, masses[best] = masses[best], -1.0
-    return weight * (1 - 1e-5)
-
-
-@kernel()
-def _cut(logits, weights, candidates, count, masses, target, by_mass):
-    """The rank at which the candidates, from the best down, reach ``target``: a mass, or a number of tokens.
-
-    Returns the rank, the mass of what ranks above it, and how many candidates have it; these are then the first in
-    ``candidates``, by id. Radix select: of each digit only the bucket in which the target is reached is looked at further.
-    """
-    prefix, above = np.uint32(0), 0.0
-    for shift, width in RADIX:
-        masses[: 1 << width] = 0
-        for c in range(count):
-            token = candidates[c]
-            digit = ((np.uint32(_rank(logits[token])) ^ np.uint32(0x80000000)) >> np.uint32(shift)) & np.uint32(
-                (1 << width) - 1
-            )
-            masses[digit] += np.float64(weights[token]) if by_mass else 1.0
-        bucket = (1 << width) - 1
-        while bucket > 0 and (masses[bucket] == 0 or above + masses[bucket] < target):
-            above += masses[bucket]
-            bucket -= 1
-        prefix |= np.uint32(bucket) << np.uint32(shift)
-        left = 0
-        for c in range(count):
-            token = candidates[c]
-            rank = np.uint32(_rank(logits[token])) ^ np.uint32(0x80000000)
-            if rank >> np.uint32(shift) == prefix >> np.uint32(shift):
-                candidates[left] = token
-                left += 1
-        count = left
-    return np.int32(prefix ^ np.uint32(0x80000000)), above, count
-
-
-@kernel()
-def _keep_top_k(logits, weights, candidates, masses, top_k) -> None:
-    """Drop what ranks below the k-th; what ties with it stays."""
-    least = _reached(weights, masses, top_k)
-    count = _collect(weights, least, candidates)
-    if least == 0 and count <= top_k:
-        return
-    rank, _, _ = _cut(logits, weights, candidates, count, masses, np.float64(top_k), False)
-    for i in range(logits.size):
-        if _rank(logits[i]) < rank:
-            weights[i] = 0
-
-
-@kernel()
-def _keep_top_p(logits, weights, candidates, masses, top_p) -> None:
-    """Keep a token while the mass of those before it is below top_p of all; equals come in the order of their ids."""
-    total = _mass(weights)
-    target = total * np.float64(top_p)
-    # All that weigh less than this come to half of what may be missing: the cut is above them.
-    count = _collect(weights, (total - target) / 2 / weights.size, candidates)
-    rank, before, equals = _cut(logits, weights, candidates, count, masses, target, True)
-    for i in range(logits.size):
-        if _rank(logits[i]) < rank:
-            weights[i] = 0
-    for c in range(equals):
-        token = candidates[c]
-        mass = np.float64(weights[token])
-        if 0 < before >= target:  # the best token stays, even for a mass of 0
-            weights[token] = 0
-        before += mass
 
 
 @kernel()
@@ -327,15 +169,15 @@ def _lowest_allowed(vocab: int, row: int, choice: Choice) -> int:
 @kernel()
 def _score(logits: NDArray[np.float32], row: int, rank: int, choice: Choice) -> None:
     """Log probabilities of the picked token and of the likeliest, from the model's own ``logits`` [vocab]."""
-    best = _best(logits)
+    best = best_of(logits)
     if best < 0:
         choice.logprobs[row] = NEVER
         return
     weights = choice.weights[rank]
     _weigh(logits, logits[best], np.float32(1), weights)
-    norm = np.float64(logits[best]) + math.log(_mass(weights))
+    norm = np.float64(logits[best]) + math.log(mass_of(weights))
     own = logits[choice.tokens[row]]
-    choice.logprobs[row] = np.float32(np.float64(own) - norm) if _rank(own) > LOWEST else NEVER
+    choice.logprobs[row] = np.float32(np.float64(own) - norm) if rank_of(own) > LOWEST else NEVER
     count = _likeliest(logits, choice.asked[row], choice.top_tokens[row])
     for place in range(count):
         choice.top_logprobs[row, place] = np.float32(np.float64(logits[choice.top_tokens[row, place]]) - norm)
@@ -346,20 +188,20 @@ def _likeliest(logits: NDArray[np.float32], most: int, out: NDArray[np.int32]) -
     """Write the ids of the ``most`` largest finite logits into ``out``, best first; returns how many there are."""
     count, least = 0, LOWEST
     for start in range(0, logits.size, SHORT_RUN):
-        if most == 0 or _highest(logits[start : start + SHORT_RUN]) <= least:
+        if most == 0 or highest(logits[start : start + SHORT_RUN]) <= least:
             continue
         for i in range(start, min(start + SHORT_RUN, logits.size)):
-            rank = _rank(logits[i])
+            rank = rank_of(logits[i])
             if rank <= least:
                 continue
             count = min(count + 1, most)
             place = count - 1
-            while place > 0 and _rank(logits[out[place - 1]]) < rank:
+            while place > 0 and rank_of(logits[out[place - 1]]) < rank:
                 out[place] = out[place - 1]
                 place -= 1
             out[place] = i
             if count == most:
-                least = _rank(logits[out[count - 1]])
+                least = rank_of(logits[out[count - 1]])
     return count
 
 
@@ -383,7 +225,7 @@ def _token(logits: NDArray[np.float32], row: int, rank: int, choice: Choice) -> 
     _penalise(logits, row, choice)
     if choice.mask_rows[row] >= 0:
         _forbid(logits, choice.masks[choice.mask_rows[row]])
-    best = _best(logits)
+    best = best_of(logits)
     if best < 0:
         return _lowest_allowed(logits.size, row, choice)
     temperature = choice.temperature[row]
@@ -392,9 +234,9 @@ def _token(logits: NDArray[np.float32], row: int, rank: int, choice: Choice) -> 
     weights, candidates, masses = choice.weights[rank], choice.candidates[rank], choice.masses[rank]
     _weigh(logits, logits[best], temperature, weights)
     if choice.top_k[row] > 0:
-        _keep_top_k(logits, weights, candidates, masses, choice.top_k[row])
+        keep_top_k(logits, weights, candidates, masses, choice.top_k[row])
     if choice.top_p[row] < 1:
-        _keep_top_p(logits, weights, candidates, masses, choice.top_p[row])
+        keep_top_p(logits, weights, candidates, masses, choice.top_p[row])
     if choice.min_p[row] > 0:
         for i in range(logits.size):
             if weights[i] < choice.min_p[row]:
