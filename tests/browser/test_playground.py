@@ -11,10 +11,11 @@ LONG = "What is 345 + 278?"
 
 def test_an_answer_streams_and_is_right(play: Playing) -> None:
     play.field("temperature").fill("0")
-    play.send("What is 37 + 58?")
-    play.expect(play.page.locator(".pg-answer[aria-busy=true] .pg-prose")).not_to_be_empty()
-    play.expect(play.page.get_by_role("button", name="Stop", exact=True)).to_be_visible()
-    answer = play.ended(1)
+    with play.slowly():
+        play.send("What is 37 + 58?")
+        play.expect(play.page.locator(".pg-answer[aria-busy=true] .pg-prose")).not_to_be_empty()
+        play.expect(play.page.get_by_role("button", name="Stop", exact=True)).to_be_visible()
+        answer = play.ended(1)
     formula = answer.locator("math")
     play.expect(formula).to_have_text("95")
     play.expect(answer.locator("strong", has_text="Final Answer")).to_be_visible()

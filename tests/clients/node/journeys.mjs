@@ -54,7 +54,7 @@ const journeys = {
 
   async abort() {
     const stream = await client.chat.completions.create({
-      model, messages, temperature: 1.3, seed: 3, max_tokens: 1500, stream: true,
+      model, messages, temperature: 1.3, seed: 3, max_tokens: 1500, ignore_eos: true, stream: true,
     })
     let id
     for await (const chunk of stream) {
