@@ -27,6 +27,7 @@ def _heaviest(weights: NDArray[np.float32]) -> np.float32:
 
 @kernel(fastmath={"reassoc"})
 def mass_of(weights: NDArray[np.float32]) -> float:
+    """The sum, in as many lanes as registers have. All rows are equally long, so that its bits are the row's alone."""
     total = 0.0
     for i in range(weights.size):
         total += np.float64(weights[i])
@@ -126,6 +127,6 @@ def keep_top_p(logits, weights, candidates, masses, top_p) -> None:
     for c in range(equals):
         token = candidates[c]
         mass = np.float64(weights[token])
-        if 0 < before >= target:  # the best token stays, even for a mass of 0
+        if before > 0 and before >= target:  # the best token stays, even for a mass of 0
             weights[token] = 0
         before += mass
