@@ -45,10 +45,10 @@ class Decoder:
 
     def __init__(self, builder: ir.IRBuilder, isa: Any, base: ir.Value) -> None:
         self._builder = builder
-        self.groups = 2 if _TABLES[isa] == _WIDE_TABLE else 1
         self._table = _TABLES[isa]
+        self.groups = 2 if self._table == _WIDE_TABLE else 1
         self._codes, self._bytes = ir.VectorType(I8, GROUP * self.groups), ir.VectorType(I8, 2 * GROUP * self.groups)
-        self.words_type = ir.VectorType(I32, GROUP // 2 * self.groups)
+        self._words = ir.VectorType(I32, GROUP // 2 * self.groups)
         one = builder.insert_element(ir.Constant(self._bytes, ir.Undefined), base, ir.Constant(I32, 0))
         self._base = builder.shuffle_vector(one, one, _places([0] * self._bytes.count))
         if self._table:
@@ -64,11 +64,11 @@ class Decoder:
         lower = b.load(b.gep(pair, [ir.Constant(I64, 2 * GROUP * group)], source_etype=I8), align=32, typ=self._bytes)
         at = b.gep(pair, [ir.Constant(I64, 2 * PANEL + GROUP * group)], source_etype=I8)
         upper = self._upper(self._unpacked(b.load(at, align=16, typ=self._codes)))
-        return [b.bitcast(b.shuffle_vector(lower, upper, self._interleaved(half)), self.words_type) for half in range(2)]
+        return [b.bitcast(b.shuffle_vector(lower, upper, self._interleaved(half)), self._words) for half in range(2)]
 
     def _unpacked(self, codes: ir.Value) -> ir.Value:
         """Bytes of two codes each -> twice as many bytes: the lower halves of all, then the upper ones."""
-        b, words, count = self._builder, self.words_type, self.words_type.count
+        b, words, count = self._builder, self._words, self._words.count
         twice = b.shuffle_vector(codes, codes, _places([*range(self._codes.count)] * 2))
         shifted = b.lshr(b.bitcast(twice, words), ir.Constant(words, [0] * (count // 2) + [4] * (count // 2)))
         return b.bitcast(b.and_(shifted, ir.Constant(words, [0x0F0F0F0F] * count)), self._bytes)

@@ -13,8 +13,8 @@ PANEL = BLOCK_SIZE
 """Columns of a panel: an array [k / 2, PANEL, 2] of bf16, pairs of k beside each other as vdpbf16ps takes them."""
 SUM_LANES = PANEL // 4
 """Sums over a panel's width are kept in so many lanes, which are added only at the end."""
-FLOATS_IN_LINE = 16
-"""float32 in a line of the cache."""
+WORDS_IN_LINE = 16
+"""float32 or pairs of bf16 in a line of the cache."""
 I8, I16, I32, I64, F32 = ir.IntType(8), ir.IntType(16), ir.IntType(32), ir.IntType(64), ir.FloatType()
 PTR = ir.PointerType()
 
@@ -39,7 +39,7 @@ def ask_for_sums(typing_context, row):
     """Ask memory for a row of PANEL float32, which begins at a line of the cache."""
 
     def generate(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> ir.Value:
-        for first in range(0, PANEL, FLOATS_IN_LINE):
+        for first in range(0, PANEL, WORDS_IN_LINE):
             ask(builder, array_address(context, builder, signature.args[0], args[0], ir.Constant(I64, first)))
         return context.get_dummy_value()
 

@@ -90,8 +90,7 @@ def multiply_near(isa: Isa, w, w_at, x, x_at, x_stride, out, out_at, out_stride,
     group of rows asks for its share, so that memory has something to do throughout.
     """
     halvings = 0 if rows <= 6 else 1 if rows <= 18 else 2 if rows <= 42 else 3
-    each, end = soon_pair >> halvings, soon_at + pairs * soon_pair
-    row = 0
+    row, each, end = 0, soon_pair >> halvings, soon_at + pairs * soon_pair
     while row < rows:
         left, xa, oa = rows - row, x_at + row * x_stride, out_at + row * out_stride
         # One or two rows at the end would be too few sums to keep the multipliers busy: 8 are 4 and 4.

@@ -15,10 +15,7 @@ from numba.extending import intrinsic
 
 from reckon.devices.cpu import isa as sets
 from reckon.devices.cpu.codes import GROUP, SQUEEZED_PAIR, Decoder
-from reckon.devices.cpu.intrinsics import F32, I16, I32, I64, PANEL, PTR, array_address, ask
-
-LINE = 16
-"""float32 or pairs of bf16 in a line of the cache."""
+from reckon.devices.cpu.intrinsics import F32, I16, I32, I64, PANEL, PTR, WORDS_IN_LINE, array_address, ask
 
 
 class _BFloat(ir.types.Type):
@@ -343,7 +340,7 @@ def _ask_for(builder: ir.IRBuilder, address: ir.Value, width: int) -> None:
     though a panel is read in several walks that skip through it: memory gives neighbours at twice the rate. A line may be
     asked for several times; that costs the instruction alone.
     """
-    for column in range(0, width, LINE):
+    for column in range(0, width, WORDS_IN_LINE):
         ask(builder, builder.gep(address, [_at(column)], source_etype=I32))
 
 
