@@ -18,6 +18,8 @@ from reckon.errors import ContextLengthExceeded, EngineFailed, EngineUnavailable
 from reckon.job import Delta, Event, Finish, Job, Message, Sampling, Usage
 
 PROMPT = "Hello, how are you? " * 20
+LONG = {"max_tokens": 900, "ignore_eos": True}
+"""An answer that something happens to in its middle."""
 
 
 @dataclass
@@ -61,6 +63,16 @@ async def until(condition: object, seconds: float = 20) -> None:
             await asyncio.sleep(0.005)
 
 
+async def mid_answer(engine: NativeEngine, seconds: float = 20) -> None:
+    """Wait until an open answer has tokens.
+
+    Looked at in every turn of the loop: an answer that was guessed from one before it takes a few milliseconds.
+    """
+    async with asyncio.timeout(seconds):
+        while not (engine.worker_pid and any(choice.tokens for _, choice in engine._open.values())):
+            await asyncio.sleep(0)
+
+
 def counted(engine: NativeEngine) -> Usage:
     counters = engine.counters()
     return Usage(counters.prompt, counters.cached, counters.completion)
@@ -101,13 +113,13 @@ async def test_the_prefix_cache_serves_one_account_only(start: Start) -> None:
 async def test_an_answer_outlives_its_worker(start: Start, count: int) -> None:
     """kill -9 in mid-answer: the same bytes come, billed once, and the next request is served too."""
     engine = await start()
-    jobs = [job(seed, max_tokens=300) for seed in range(count)]
+    jobs = [job(seed, **LONG) for seed in range(count)]
     undisturbed = [await ask(engine, asked) for asked in jobs]
     before = sum((answer.finish.usage for (answer,) in undisturbed), Usage())
     await until(lambda: counted(engine) == before)  # the worker tells of its counts after the answer's end
     pid = engine.worker_pid
     answers = [asyncio.create_task(ask(engine, asked)) for asked in jobs]
-    await until(lambda: any(choice.tokens for _, choice in engine._open.values()))
+    await mid_answer(engine)
     os.kill(pid or 0, signal.SIGKILL)
     assert [[a.text for a in await task] for task in answers] == [[a.text for a in answer] for answer in undisturbed]
     assert engine.restarts == 1
@@ -126,8 +138,8 @@ async def test_an_answer_is_not_gone_on_with_by_another_engine(checkpoint: Path,
     await engine.start()
     try:
         before, pid = engine.fingerprint, engine.worker_pid
-        task = asyncio.create_task(ask(engine, job(max_tokens=900)))
-        await until(lambda: any(choice.tokens for _, choice in engine._open.values()))
+        task = asyncio.create_task(ask(engine, job(**LONG)))
+        await mid_answer(engine)
         config_file = model / "generation_config.json"
         config_file.write_text(config_file.read_text() + " ")
         os.kill(pid or 0, signal.SIGKILL)
@@ -156,9 +168,9 @@ async def test_the_models_own_defaults_are_in_the_fingerprint(checkpoint: Path, 
 
 async def test_a_request_that_sees_too_many_deaths_fails_alone(start: Start) -> None:
     engine = await start()
-    task = asyncio.create_task(ask(engine, job(1, max_tokens=900)))
+    task = asyncio.create_task(ask(engine, job(1, **LONG)))
     for _ in range(RESTARTS_PER_REQUEST + 1):
-        await until(lambda: engine.worker_pid and any(choice.tokens for _, choice in engine._open.values()))
+        await mid_answer(engine)
         pid = engine.worker_pid
         os.kill(pid or 0, signal.SIGKILL)
         await until(lambda pid=pid: engine.worker_pid != pid)
@@ -170,10 +182,10 @@ async def test_a_request_that_sees_too_many_deaths_fails_alone(start: Start) -> 
 
 async def test_a_worker_that_stands_still_is_replaced(start: Start) -> None:
     engine = await start(stall_seconds=1.0)
-    undisturbed = await ask(engine, job(max_tokens=300))
+    undisturbed = await ask(engine, job(**LONG))
     pid = engine.worker_pid
-    task = asyncio.create_task(ask(engine, job(max_tokens=300)))
-    await until(lambda: any(choice.tokens for _, choice in engine._open.values()))
+    task = asyncio.create_task(ask(engine, job(**LONG)))
+    await mid_answer(engine)
     os.kill(pid or 0, signal.SIGSTOP)
     await until(lambda: not engine.health().progressing)
     assert engine.health().state == "stalled"
@@ -207,7 +219,7 @@ async def test_a_full_queue_says_when_to_come_back(start: Start) -> None:
 
 async def test_cancel_stops_the_work_and_charges_what_was_done(start: Start) -> None:
     engine = await start()
-    run = engine.run(await engine.prepare(job(max_tokens=900)))
+    run = engine.run(await engine.prepare(job(**LONG)))
     await first_text(run)
     used = await run.cancel()
     assert used.prompt_tokens > 0
@@ -219,7 +231,7 @@ async def test_cancel_stops_the_work_and_charges_what_was_done(start: Start) -> 
 
 async def test_cancel_works_while_the_worker_is_away(start: Start) -> None:
     engine = await start()
-    run = engine.run(await engine.prepare(job(max_tokens=900)))
+    run = engine.run(await engine.prepare(job(**LONG)))
     await first_text(run)
     os.kill(engine.worker_pid or 0, signal.SIGKILL)
     await until(lambda: engine.worker_pid is None)
@@ -263,8 +275,8 @@ async def test_no_tokens_asked_none_given(start: Start) -> None:
 
 async def test_closing_ends_what_runs(start: Start) -> None:
     engine = await start()
-    task = asyncio.create_task(ask(engine, job(max_tokens=900)))
-    await until(lambda: any(choice.tokens for _, choice in engine._open.values()))
+    task = asyncio.create_task(ask(engine, job(**LONG)))
+    await mid_answer(engine)
     await engine.close()
     with pytest.raises(EngineUnavailable, match="shutting down"):
         await task

@@ -8,7 +8,7 @@ import signal
 import pytest
 
 from engines.conftest import CARD, Start, played
-from engines.test_native import job, until
+from engines.test_native import LONG, job, mid_answer
 from reckon.engines.native import NativeEngine
 from reckon.errors import ContextLengthExceeded, InvalidField, InvalidGrammar, InvalidRequest
 from reckon.job import Delta, Event, Finish, Grammar, Job, Message, Sampling, Scored
@@ -53,10 +53,10 @@ async def test_scores_of_every_token_whoever_else_is_there(start: Start) -> None
 
 async def test_scores_go_on_when_the_worker_dies(start: Start) -> None:
     engine = await start()
-    asked = job(5, max_tokens=300, logprobs=2)
+    asked = job(5, **LONG, logprobs=2)
     undisturbed = await events(engine, asked)
     task = asyncio.create_task(events(engine, asked))
-    await until(lambda: any(choice.tokens for _, choice in engine._open.values()))
+    await mid_answer(engine)
     os.kill(engine.worker_pid or 0, signal.SIGKILL)
     assert (text(await task), scores(task.result())) == (text(undisturbed), scores(undisturbed))
     assert engine.restarts == 1
