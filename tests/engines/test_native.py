@@ -291,6 +291,18 @@ async def test_closing_just_after_a_death_ends(start: Start, round: int) -> None
         await engine.close()
 
 
+async def test_a_worker_that_is_being_ended_is_waited_for_when_the_engine_closes(start: Start) -> None:
+    engine = await start()
+    child = engine._child
+    assert child is not None
+    child.kill()
+    async with asyncio.timeout(20):
+        while engine._child is not None:
+            await asyncio.sleep(0)
+        await engine.close()
+    assert child.process.returncode == -signal.SIGKILL
+
+
 async def test_a_model_that_is_not_supported_is_refused_by_its_key(checkpoint: Path, tmp_path: Path) -> None:
     broken = tmp_path / "broken"
     shutil.copytree(checkpoint, broken)

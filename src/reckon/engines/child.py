@@ -1,9 +1,10 @@
 """The worker as a child process: started with one end of a socket pair, and dead when that socket closes.
 
-Knows how to start it and how to end it, nothing of requests. Called by native.py.
+Knows how to start it and how to end it, nothing of requests. Called by native.py; grammars.py kills its own as it does.
 """
 
 import asyncio
+import contextlib
 import os
 import signal
 import socket
@@ -60,8 +61,7 @@ class Child:
 
     def kill(self) -> None:
         """End it at once; ``link`` will close."""
-        if self.process.returncode is None:
-            self.process.send_signal(signal.SIGKILL)
+        kill(self.process)
 
     async def stop(self) -> None:
         """Close the link, which ends the worker, and wait until it is gone."""
@@ -86,5 +86,15 @@ async def _end(process: asyncio.subprocess.Process) -> None:
         async with asyncio.timeout(END_SECONDS):
             await process.wait()
     except TimeoutError:
-        process.kill()
+        kill(process)
         await process.wait()
+
+
+def kill(process: asyncio.subprocess.Process) -> None:
+    """SIGKILL, if it has not ended.
+
+    Not ``process.kill()``: that may collect a process that is just ending, and asyncio would not learn how it ended.
+    """
+    if process.returncode is None:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(process.pid, signal.SIGKILL)

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import msgspec
 
+from reckon.engines.child import kill
 from reckon.errors import EngineUnavailable, InvalidGrammar
 from reckon.job import Grammar
 
@@ -135,10 +136,7 @@ class Grammars:
         process, self._process = self._process, None
         if process is None:
             return None
-        if process.returncode is None:
-            # Not process.kill(): that may collect a process that is just ending, and asyncio would not learn how it ended.
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(process.pid, signal.SIGKILL)
+        kill(process)
         return await process.wait()
 
 

@@ -268,7 +268,11 @@ class NativeEngine:
             watchdog.cancel()
         self._child, self.restarts = None, self.restarts + 1
         child.kill()
-        await child.stop()
+        try:
+            await child.stop()
+        except asyncio.CancelledError:
+            await child.stop()  # nobody else knows of it any more
+            raise
 
     async def _watch_stalls(self, child: Child) -> None:
         while True:
