@@ -348,17 +348,18 @@ def _ask_for(builder: ir.IRBuilder, address: ir.Value, width: int) -> None:
 def operand(typing_context, isa, value):
     """float32 -> the nearest bf16, ties to even, as the set's products take a row: see ``isa.operand_dtype``.
 
-    A NaN may become infinity's neighbour; it stays a NaN or inf.
+    A NaN may become infinity's neighbour; it stays a NaN or inf. Where vdpbf16ps takes numbers below 2**-126 for 0, they may be
+    0 already here.
     """
     product_class, _, _ = _PRODUCTS[isa.instance_class]
 
     def generate(context: Any, builder: ir.IRBuilder, _: Any, args: Any) -> ir.Value:
         b, word = builder, lambda number: ir.Constant(I32, number)
+        if product_class.operand is types.uint16:
+            return b.bitcast(b.fptrunc(args[1], BFLOAT), I16)  # one instruction, vcvtneps2bf16
         bits = b.bitcast(args[1], I32)
         tie = b.and_(b.lshr(bits, word(16)), word(1))
         rounded = b.add(b.add(bits, word(0x7FFF)), tie)
-        if product_class.operand is types.uint16:
-            return b.trunc(b.lshr(rounded, word(16)), I16)
         return b.bitcast(b.and_(rounded, word(0xFFFF0000)), F32)
 
     return product_class.operand(isa, types.float32), generate
