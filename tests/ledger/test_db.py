@@ -197,6 +197,28 @@ def test_processes_open_and_write_the_same_new_database_at_once(url: str) -> Non
     server.close()
 
 
+def test_a_new_file_that_another_begins_to_write_is_waited_for(tmp_path: Path) -> None:
+    """SQLite itself does not wait here: who wants to make the log is turned away."""
+    path = tmp_path / "ledger.db"
+    other = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    threading.Timer(0.2, other.execute, ["COMMIT"]).start()
+    ledger = Ledger(f"sqlite:///{path}")
+    ledger.run_now(lambda db: create_key(db, "ann"))
+    ledger.close()
+    other.close()
+
+
+def test_a_new_file_that_stays_taken_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("reckon.ledger.db.BUSY_SECONDS", 0.1)
+    path = tmp_path / "ledger.db"
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(BadSetting, match="database is locked"):
+        Ledger(f"sqlite:///{path}")
+    other.close()
+
+
 def test_a_process_writes_while_the_server_has_the_database_open(url: str) -> None:
     server = Ledger(url)
     with subprocess.Popen([sys.executable, "-c", PROCESS, url, "tool"], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as tool:

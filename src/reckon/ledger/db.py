@@ -9,6 +9,7 @@ import asyncio
 import fcntl
 import os
 import sqlite3
+import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from importlib import resources
@@ -40,8 +41,8 @@ BUSY_SECONDS = 10
 """How long a SQLite transaction waits for another process to finish its own."""
 # synchronous=NORMAL: the last commits survive kill -9, but not always a power cut; the file stays sound either way.
 # Checkpoints are made beside the commits, not in them (``checkpoints.py``).
+LOG = "PRAGMA journal_mode=WAL"
 PRAGMAS = (
-    "PRAGMA journal_mode=WAL",
     "PRAGMA synchronous=NORMAL",
     "PRAGMA foreign_keys=ON",
     "PRAGMA wal_autocheckpoint=0",
@@ -266,11 +267,24 @@ def _private_file(path: Path) -> None:
 def _set_up(connection: sqlite3.Connection, _record: Any) -> None:
     connection.isolation_level = None  # transactions are begun by _begin, not by the driver's guess
     try:
+        _keep_a_log(connection)
         for pragma in PRAGMAS:
             connection.execute(pragma).close()
     except sqlite3.Error:
         connection.close()
         raise
+
+
+def _keep_a_log(connection: sqlite3.Connection) -> None:
+    """Of processes that make a new database's log together SQLite turns some away without letting them wait."""
+    give_up = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            return connection.execute(LOG).close()
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > give_up:
+                raise
+        time.sleep(0.01)
 
 
 def _begin(connection: Connection) -> None:
