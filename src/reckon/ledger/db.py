@@ -39,9 +39,9 @@ DRIVERS = {
 }
 BUSY_SECONDS = 10
 """How long a SQLite transaction waits for another process to finish its own."""
+LOG = "PRAGMA journal_mode=WAL"
 # synchronous=NORMAL: the last commits survive kill -9, but not always a power cut; the file stays sound either way.
 # Checkpoints are made beside the commits, not in them (``checkpoints.py``).
-LOG = "PRAGMA journal_mode=WAL"
 PRAGMAS = (
     "PRAGMA synchronous=NORMAL",
     "PRAGMA foreign_keys=ON",
