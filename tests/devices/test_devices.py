@@ -192,6 +192,19 @@ def test_only_the_sampled_rows_come_back(device: Device, shape: Shape, pages: Pa
     assert np.array_equal(logits, alone[[69, 4]])
 
 
+def test_any_rows_may_be_sampled(device: Device, shape: Shape, pages: Pages, alone: NDArray[np.float32]) -> None:
+    """Only these go through the last layer; what the others left in the cache serves the next steps."""
+    rng = np.random.default_rng(8)
+    sequences = [Sequence(random_tokens(PROMPT, shape.vocab)) for _ in range(3)]
+    while any(sequence.left for sequence in sequences):
+        waiting = [sequence for sequence in sequences if sequence.left]
+        batch = pages.batch([(sequence, min(sequence.left, int(rng.choice([1, 6, 61, 70])))) for sequence in waiting])
+        share = rng.choice([0.1, 0.5, 1])
+        picked = np.flatnonzero(rng.random(batch.tokens.size) < share).astype(np.int32)
+        some = replace(batch, sample_rows=picked, sampling=rows(picked.size))
+        assert np.array_equal(device.logits(some), alone[batch.positions[picked]]), (share, picked)
+
+
 def test_a_step_without_sampled_rows_writes_the_cache(
     device: Device, shape: Shape, pages: Pages, alone: NDArray[np.float32]
 ) -> None:

@@ -6,6 +6,7 @@ nothing else of the machine: not on threads, not on the batch.
 
 import os
 import time
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -115,9 +116,10 @@ class CpuDevice:
         del self._packed, self._kv, self._work, self._scratch
 
     def _run(self, batch: Batch, sampling: SamplingRows) -> Sampled:
+        groups, sampled_groups = self._groups(batch)
         rows = Rows(
-            batch.tokens, batch.positions, batch.sequences, batch.block_tables, batch.new_blocks,
-            _groups(batch.sequences.tolist(), self._shape.heads // self._shape.kv_heads), batch.sample_rows,
+            batch.tokens, batch.positions, batch.sequences, batch.block_tables, batch.new_blocks, groups, batch.sample_rows,
+            sampled_groups,
         )  # fmt: skip
         work = self._fitting(batch.tokens.size, batch.sample_rows.size)
         room = make_room(sampling)
@@ -127,6 +129,14 @@ class CpuDevice:
         self._team.run(lambda rank, first: step(isa, rank, first, shared, shape, packed, kv, work, rows, choice), threads)
         self._pace.took(batch.tokens.size, threads, time.perf_counter() - begin)
         return room
+
+    def _groups(self, batch: Batch) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+        """Which rows attend together: of all, and of those that are sampled."""
+        most, sequences = max(1, GROUP_ITEMS * self._shape.kv_heads // self._shape.heads), batch.sequences.tolist()
+        every = _together(range(batch.tokens.size), sequences, most)
+        if batch.sample_rows.size == batch.tokens.size:
+            return every, every
+        return every, _together(batch.sample_rows.tolist(), sequences, most)
 
     def _plan(self, arch: Arch, weights: Weights) -> dict[str, MatrixPlan]:
         if self._forms:
@@ -161,15 +171,15 @@ def _bytes(arch: Arch, plans: dict[str, MatrixPlan]) -> int:
     return embedding + sum(plan.kept_bytes for plan in plans.values())
 
 
-def _groups(sequences: list[int], heads: int) -> NDArray[np.int32]:
-    """Cut the rows into neighbours of one sequence that attend together, [G, 2]: first row, number of rows."""
-    most = max(1, GROUP_ITEMS // heads)
+def _together(rows: Sequence[int], sequences: list[int], most: int) -> NDArray[np.int32]:
+    """Cut rows, ascending, into at most so many neighbours of one sequence, [G, 2]: first row, number of rows."""
     groups, first = list[tuple[int, int]](), 0
-    for row in range(1, len(sequences) + 1):
-        if row == len(sequences) or sequences[row] != sequences[first] or row - first == most:
-            groups.append((first, row - first))
-            first = row
-    return np.array(groups, np.int32)
+    for i in range(1, len(rows) + 1):
+        start = rows[first]
+        if i == len(rows) or rows[i] != start + i - first or sequences[rows[i]] != sequences[start] or i - first == most:
+            groups.append((start, i - first))
+            first = i
+    return np.array(groups, np.int32).reshape(-1, 2)
 
 
 _FLOATS, _INTS, _START = np.zeros(0, np.float32), np.zeros(0, np.int32), np.zeros(1, np.int32)

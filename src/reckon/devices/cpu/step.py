@@ -34,9 +34,11 @@ NEIGHBOURS = 16
 GROUP_ITEMS = 48
 """Rows times heads that attend together: enough to use each loaded key many times, few enough for the first-level cache."""
 FIRST = ("clear", "embed")
-LAYER = ("norm", "qkv", "rotate", "attend", "out", "norm", "gate up", "down")
+ATTENTION = ("norm", "qkv", "rotate", "attend")
+MLP = ("out", "norm", "gate up", "down")
+KEEP = ("keep",)
 LAST = ("norm", "head", "sample")
-PHASES_PER_LAYER = len(LAYER)
+PHASES_PER_LAYER = len(ATTENTION + MLP)
 
 
 class Work(NamedTuple):
@@ -51,7 +53,6 @@ class Work(NamedTuple):
     gates: NDArray[np.float32]  # [threads, 2 * ROW_BLOCK, PANEL]
     strips: NDArray[np.uint16]  # [threads, (spans + 1) * SPAN * WHOLE_PAIR]: squeezed weights as they are expanded
     active: Operands  # [T, I'] bf16: after SwiGLU
-    last: Operands  # [R, H] bf16
     logits: NDArray[np.float32]  # [R, V']
     scores: NDArray[np.float32]  # [threads, items, PANEL]; this and the next four: Attention per thread
     weights: Operands
@@ -69,7 +70,8 @@ class Rows(NamedTuple):
     tables: NDArray[np.int32]  # [S, W]
     new_blocks: NDArray[np.int32]  # [N]
     groups: NDArray[np.int32]  # [G, 2]: first row and number of rows that attend together
-    sampled: NDArray[np.int32]  # [R]
+    sampled: NDArray[np.int32]  # [R], ascending
+    sampled_groups: NDArray[np.int32]  # the same of the sampled rows alone
 
 
 def make_work(isa: Isa, shape: Shape, rows: int, sampled: int, threads: int) -> Work:
@@ -90,7 +92,6 @@ def make_work(isa: Isa, shape: Shape, rows: int, sampled: int, threads: int) -> 
             # What lies behind a strip is read ahead by the processor, and must not be what another thread writes.
             strips=((threads, (isa.strip_spans + 1) * SPAN * WHOLE_PAIR), np.uint16),
             active=((rows, padded(shape.intermediate)), operands),
-            last=((sampled, shape.hidden), operands),
             logits=((sampled, padded(shape.vocab)), np.float32),
             scores=((threads, items, PANEL), np.float32),
             weights=((threads, items, PANEL), operands),
@@ -103,12 +104,12 @@ def make_work(isa: Isa, shape: Shape, rows: int, sampled: int, threads: int) -> 
 
 def phases(layers: int) -> int:
     """How many phases a step has, each with its own tickets. The last one is nobody's: it only marks the end."""
-    return len(FIRST) + PHASES_PER_LAYER * layers + len(LAST) + 1
+    return len(phase_names(layers)) + 1
 
 
 def phase_names(layers: int) -> list[str]:
     """What is done in each, but for the last."""
-    return [*FIRST, *LAYER * layers, *LAST]
+    return [*FIRST, *(ATTENTION + MLP) * (layers - 1), *ATTENTION, *KEEP, *MLP, *LAST]
 
 
 @kernel()
@@ -204,7 +205,9 @@ def _rotate_row(isa: Isa, row: int, layer: int, shape: Shape, weights: Packed, k
 
 
 @kernel()
-def _attend(isa: Isa, rank: int, shared: Shared, phase: int, layer: int, shape: Shape, kv: KV, work: Work, rows: Rows) -> None:
+def _attend(
+    isa: Isa, rank: int, shared: Shared, phase: int, layer: int, shape: Shape, kv: KV, work: Work, rows: Rows, groups
+) -> None:
     """One ticket is one KV head and one group of rows; the last groups first, for they have the longest way.
 
     All groups come to one head before the next: what they read of it may stay in the caches of the thread.
@@ -212,18 +215,36 @@ def _attend(isa: Isa, rank: int, shared: Shared, phase: int, layer: int, shape: 
     group = shape.heads // shape.kv_heads
     width = group * shape.head_dim
     room = Attention(work.scores[rank], work.weights[rank], work.sums[rank], work.best[rank], work.total[rank])
-    groups = rows.groups.shape[0]
-    items = groups * shape.kv_heads
+    count = groups.shape[0]
+    items = count * shape.kv_heads
     for ticket in tickets(shared, phase, items):
-        head, which = divmod(items - 1 - ticket, groups)
-        head_after, later = divmod(max(0, items - 1 - ticket - joined(shared)), groups)
-        first, count = rows.groups[which, 0], rows.groups[which, 1]
-        after = rows.tables[rows.sequences[rows.groups[later, 0]], 0], head_after
+        head, which = divmod(items - 1 - ticket, count)
+        head_after, later = divmod(max(0, items - 1 - ticket - joined(shared)), count)
+        first, together = groups[which, 0], groups[which, 1]
+        after = rows.tables[rows.sequences[groups[later, 0]], 0], head_after
         attend(
-            isa, work.queries[head], first * width, kv, layer, head,
-            rows.tables[rows.sequences[first]], after, rows.positions[first], count, group, shape.head_dim, shape.scale, room,
-            work.attended[first : first + count, head * width : (head + 1) * width],
+            isa, work.queries[head], first * width, kv, layer, head, rows.tables[rows.sequences[first]], after,
+            rows.positions[first], together, group, shape.head_dim, shape.scale, room,
+            work.attended[first : first + together, head * width : (head + 1) * width],
         )  # fmt: skip
+
+
+@kernel()
+def _keep_sampled(shared: Shared, phase, work: Work, rows: Rows) -> None:
+    """In the last layer, only sampled rows go on once keys and values are stored: nobody reads what the others would become.
+
+    They move together, each to its place among the sampled. One ticket: a slice of columns.
+    """
+    sampled, wide = rows.sampled, max(work.hidden.shape[1], work.attended.shape[1])
+    slices = 0 if sampled.size == rows.tokens.size else (wide + PANEL - 1) // PANEL
+    for ticket in tickets(shared, phase, slices):
+        first = ticket * PANEL
+        for place in range(sampled.size):
+            row = sampled[place]  # never above its place, so that nothing is lost that is still to be moved
+            for column in range(first, min(first + PANEL, work.hidden.shape[1])):
+                work.hidden[place, column] = work.hidden[row, column]
+            for column in range(first, min(first + PANEL, work.attended.shape[1])):
+                work.attended[place, column] = work.attended[row, column]
 
 
 @kernel()
@@ -247,15 +268,39 @@ def _gate_up(isa: Isa, rank: int, shared: Shared, phase: int, matrix: Matrix, la
 
 
 @kernel()
-def _norm_sampled(isa: Isa, shared: Shared, phase: int, shape: Shape, weights: Packed, work: Work, rows: Rows) -> None:
-    for ticket in tickets(shared, phase, rows.sampled.size):
-        rms_norm(isa, work.hidden[rows.sampled[ticket], : shape.hidden], weights.last_norm, shape.eps, work.last[ticket])
-
-
-@kernel()
 def _sample(rank: int, shared: Shared, phase: int, shape: Shape, work: Work, choice: Choice) -> None:
     for row in tickets(shared, phase, choice.temperature.size):
         pick(work.logits[row, : shape.vocab], row, rank, choice)
+
+
+@kernel()
+def _attention(
+    isa: Isa, rank, first, shared: Shared, phase, layer, shape: Shape, weights: Packed, kv: KV, work: Work, rows, groups
+):
+    """The first half of a layer: keys and values of all rows are stored, and what these groups see is in ``work.attended``."""
+    count = rows.tokens.size
+    _norm(isa, shared, phase, shape, weights.attention_norm[layer], work, count)
+    meet(shared, first + phase)
+    _product(isa, rank, shared, phase + 1, weights.qkv, layer, work, work.normed, work.qkv, count, weights.qkv_bias[layer])
+    meet(shared, first + phase + 1)
+    _rotate_and_store(isa, rank, shared, phase + 2, layer, shape, weights, kv, work, rows)
+    meet(shared, first + phase + 2)
+    _attend(isa, rank, shared, phase + 3, layer, shape, kv, work, rows, groups)
+    meet(shared, first + phase + 3)
+
+
+@kernel()
+def _mlp(isa: Isa, rank, first, shared: Shared, phase, layer, shape: Shape, weights: Packed, work: Work, count):
+    """The second half: what was attended and then the MLP are added to the residual stream of the first ``count`` rows."""
+    no_bias = weights.head_bias[:0]  # of a bias's type, so that products are compiled once
+    _product(isa, rank, shared, phase, weights.out, layer, work, work.attended, work.hidden, count, no_bias)
+    meet(shared, first + phase)
+    _norm(isa, shared, phase + 1, shape, weights.mlp_norm[layer], work, count)
+    meet(shared, first + phase + 1)
+    _gate_up(isa, rank, shared, phase + 2, weights.gate_up, layer, work, count)
+    meet(shared, first + phase + 2)
+    _product(isa, rank, shared, phase + 3, weights.down, layer, work, work.active, work.hidden, count, no_bias)
+    meet(shared, first + phase + 3)
 
 
 @numba.njit(nogil=True, cache=True, error_model="numpy", _nrt=False)
@@ -276,36 +321,26 @@ def step(
     With an empty ``choice`` the sampler does nothing: that is how logits are asked for. ``first`` is the team's number of the
     first phase; a rank that comes when all is done does nothing.
     """
-    count, last = rows.tokens.size, len(FIRST) + PHASES_PER_LAYER * shape.layers
+    sampled, final, phase = rows.sampled.size, shape.layers - 1, len(FIRST)
+    last = len(FIRST) + PHASES_PER_LAYER * shape.layers + len(KEEP)
     if not join(shared, rank, first, last + len(LAST)):
         return
-    no_bias = weights.head_bias[:0]  # of a bias's type, so that products are compiled once
     _clear(shared, 0, kv, rows)
     meet(shared, first)
     _embed(shared, 1, shape, weights, work, rows)
     meet(shared, first + 1)
-    for layer in range(shape.layers):
-        phase = len(FIRST) + PHASES_PER_LAYER * layer
-        _norm(isa, shared, phase, shape, weights.attention_norm[layer], work, count)
-        meet(shared, first + phase)
-        _product(isa, rank, shared, phase + 1, weights.qkv, layer, work, work.normed, work.qkv, count, weights.qkv_bias[layer])
-        meet(shared, first + phase + 1)
-        _rotate_and_store(isa, rank, shared, phase + 2, layer, shape, weights, kv, work, rows)
-        meet(shared, first + phase + 2)
-        _attend(isa, rank, shared, phase + 3, layer, shape, kv, work, rows)
-        meet(shared, first + phase + 3)
-        _product(isa, rank, shared, phase + 4, weights.out, layer, work, work.attended, work.hidden, count, no_bias)
-        meet(shared, first + phase + 4)
-        _norm(isa, shared, phase + 5, shape, weights.mlp_norm[layer], work, count)
-        meet(shared, first + phase + 5)
-        _gate_up(isa, rank, shared, phase + 6, weights.gate_up, layer, work, count)
-        meet(shared, first + phase + 6)
-        _product(isa, rank, shared, phase + 7, weights.down, layer, work, work.active, work.hidden, count, no_bias)
-        meet(shared, first + phase + 7)
-    _norm_sampled(isa, shared, last, shape, weights, work, rows)
+    for layer in range(final):
+        _attention(isa, rank, first, shared, phase, layer, shape, weights, kv, work, rows, rows.groups)
+        _mlp(isa, rank, first, shared, phase + len(ATTENTION), layer, shape, weights, work, rows.tokens.size)
+        phase += PHASES_PER_LAYER
+    _attention(isa, rank, first, shared, phase, final, shape, weights, kv, work, rows, rows.sampled_groups)
+    phase += len(ATTENTION)
+    _keep_sampled(shared, phase, work, rows)
+    meet(shared, first + phase)
+    _mlp(isa, rank, first, shared, phase + 1, final, shape, weights, work, sampled)
+    _norm(isa, shared, last, shape, weights.last_norm, work, sampled)
     meet(shared, first + last)
-    sampled, zeros = rows.sampled.size, weights.head_bias
-    _product(isa, rank, shared, last + 1, weights.head, np.int64(0), work, work.last, work.logits, sampled, zeros)
+    _product(isa, rank, shared, last + 1, weights.head, np.int64(0), work, work.normed, work.logits, sampled, weights.head_bias)
     meet(shared, first + last + 1)
     _sample(rank, shared, last + 2, shape, work, choice)
     meet(shared, first + last + 2)
