@@ -49,6 +49,7 @@ API = {
         }
     ],
     "send_seconds": 4e-6,
+    "hold_up_seconds": 0.0042,
 }  # fmt: skip
 
 
@@ -123,6 +124,7 @@ def test_the_api() -> None:
     assert "| one client | 0.50 / 0.90 | 0.50 / 0.90 | 900 | 1.00 | 2.0 |" in text
     assert "| 2,000 | 2,000 | 40,000 | 10.0 + 5.0 | 1.0 / 2.0 / 3.0 | 200 |" in text
     assert "| empty | 10,000 | 500 / 900 |" in text
+    assert "for up to 4.2 ms" in text
 
 
 def test_a_server_under_load() -> None:

@@ -32,13 +32,14 @@ def test_requests(served: Served) -> None:
     assert f"2 clients, {TOKENS} tokens" in together.what
     for row in (alone, together, full):
         assert row.first.p50 > 0 and row.whole.p50 > 0 and row.cpu_per_request > 0 and row.requests_per_second > 0
+        assert row.blocked > 0
 
 
 def test_streams(served: Served) -> None:
     row = asyncio.run(Bench(served, SMALL).streams(5))
     assert (row.streams, row.complete) == (5, 5)
     assert row.tokens_per_second > 0
-    assert row.memory_mb > 0 and len(row.blocked) == 3
+    assert row.memory_mb > 0 and len(row.blocked) == 3 and min(row.blocked) > 0
 
 
 def test_a_server_that_does_not_start() -> None:
@@ -63,7 +64,7 @@ def test_the_tables_and_the_record(reckon: Type, tmp_path: Path) -> None:
     result = reckon("bench", "api", *few, "--json", str(tmp_path / "api.json"))
     assert result.exit_code == 0, result.output
     numbers = json.loads((tmp_path / "api.json").read_text())["numbers"]
-    assert list(numbers) == ["scheduler", "requests", "streams", "send_seconds"]
+    assert list(numbers) == ["scheduler", "requests", "streams", "send_seconds", "hold_up_seconds"]
     assert [row["complete"] for row in numbers["streams"]] == [1, 8]
     for header in ("the scheduler's queue", "added in all", "complete and right"):
         assert header in result.stdout

@@ -2,7 +2,10 @@
 
 import json
 import os
+import re
+import resource
 import subprocess
+import sys
 from pathlib import Path
 
 import msgspec
@@ -12,7 +15,7 @@ from api.desk import TOKEN
 from cli.desk import Start, Type, refusal
 from fakes import CARD
 from reckon.catalog.card import CHECKPOINTS
-from reckon.cli.serve import curl
+from reckon.cli.serve import OPEN_FILES, curl
 from reckon.ledger.accounts import create_key
 from tools import need
 
@@ -50,6 +53,16 @@ def test_the_curl_can_be_pasted(model: str, with_key: bool, start: Start) -> Non
     )
     assert json.loads(answer.stdout)["choices"][0]["message"]["content"] == " Hi!"
     assert server.engine.jobs[0].model == model
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads Linux's /proc")
+def test_the_systems_table_of_files_need_not_grow_while_clients_come() -> None:
+    """In a process of its own, for a table never shrinks."""
+    said = "from reckon.cli.serve import more_files; more_files(0); print(open('/proc/self/status').read())"
+    status = subprocess.run([sys.executable, "-c", said], capture_output=True, check=True, text=True).stdout
+    (size,) = re.findall(r"^FDSize:\s+(\d+)$", status, re.MULTILINE)
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    assert int(size) >= min(OPEN_FILES, hard)
 
 
 def test_a_place_for_recordings_is_tried_before_anything_is_loaded(reckon: Type, tmp_path: Path) -> None:

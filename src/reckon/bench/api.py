@@ -21,7 +21,7 @@ from reckon.bench.answers import read
 from reckon.bench.asking import Connection, Reply
 from reckon.bench.percentiles import Spread
 from reckon.bench.probe import PATH as PROBE
-from reckon.bench.probe import Seen
+from reckon.bench.probe import WATCH, Seen
 from reckon.errors import BadSetting
 
 CHAT = "/v1/openai/chat/completions"
@@ -45,7 +45,7 @@ class Served(msgspec.Struct, frozen=True):
 class Added(msgspec.Struct, frozen=True):
     """Seconds added to the engine's own, up to the first token and over the whole request, and processor time of a request.
 
-    ``blocked`` is the longest time that the event loop did not come round.
+    ``blocked`` is the longest round of the event loop, over a quarter as many more requests: to time rounds takes a core.
     """
 
     what: str
@@ -60,7 +60,7 @@ class Streams(msgspec.Struct, frozen=True):
     """Streams at the same time. Seconds of processor per token while all run, in our code and in the system's, without what the
     server takes when it is idle (the bench's own watching, mostly); and ``busy``, the share of a core, with it.
 
-    ``blocked`` is the longest that the event loop did not come round, while they begin, while all run, until all ended;
+    ``blocked`` is the longest round of the event loop, while they begin, while all run, until all ended;
     ``collected`` the longest of Python's garbage collections in the same phases, which is a part of it.
     """
 
@@ -91,7 +91,7 @@ class Effort:
     """How much is measured: requests of one client, of each of a crowd, of each when the API is full.
 
     ``arrivals`` is how many streams begin in a second: fewer than the API can take, so that it is not full while they do. All
-    run for ``steady`` seconds, ``spare`` seconds after the last has begun and that long before the first ends.
+    run for twice ``steady`` seconds, ``spare`` seconds after the last has begun and that long before the first ends.
     """
 
     alone: int = 1000
@@ -160,7 +160,9 @@ class Bench:
     async def _added(self, what: str, model: str, clients: int, each: int, tokens: int) -> Added:
         before, begin = await self._look(), time.monotonic()
         replies = await self._clients(model, clients, each, tokens)
-        seconds, seen = time.monotonic() - begin, await self._look()
+        seconds, seen = time.monotonic() - begin, await self._look(watch=True)
+        await self._clients(model, clients, -(-each // 4), tokens)
+        blocked = (await self._look()).blocked
         first, whole = [], []
         for seed, reply in replies.items():
             answer, clock = read(reply), seen.clocks[seed]
@@ -169,7 +171,7 @@ class Bench:
             first.append(answer.first - clock.first)
             whole.append(answer.total - clock.whole)
         cpu = (seen.cpu_seconds - before.cpu_seconds) / len(replies)
-        return Added(what, Spread.of(first), Spread.of(whole), len(replies) / seconds, cpu, seen.blocked)
+        return Added(what, Spread.of(first), Spread.of(whole), len(replies) / seconds, cpu, blocked)
 
     async def _clients(self, model: str, clients: int, each: int, tokens: int) -> dict[int, Reply]:
         """By seed. Each client asks again when it has its answer, after a pause of at most the engine's time for one.
@@ -193,24 +195,27 @@ class Bench:
     async def streams(self, crowd: int) -> Streams:
         """They begin one after the other, all run for a while, and end in the order in which they began."""
         arrivals, steady, spare = self._effort.arrivals, self._effort.steady, self._effort.spare
-        tokens = round((crowd / arrivals + steady + 2 * spare) / PACES[SLOW])
+        tokens = round((crowd / arrivals + 2 * steady + 2 * spare) / PACES[SLOW])
         (expected,) = {read(reply).text for reply in (await self._clients(INSTANT, 1, 1, tokens)).values()}
         idle = await self._used(steady)
-        await self._look()
+        await self._look(watch=True)
         tasks = []
         for _ in range(crowd):
             tasks.append(asyncio.create_task(self._stream(tokens)))
             await asyncio.sleep(1 / arrivals)
         await asyncio.sleep(spare)
-        arriving = await self._look()
+        arriving = await self._look(watch=True)
+        await asyncio.sleep(steady)
+        running = await self._look()
         used = await self._used(steady)
+        await self._look(watch=True)
         answers = [read(reply) for reply in await asyncio.gather(*tasks)]
         ending = await self._look()
         complete = sum(not answer.error and answer.text == expected for answer in answers)
         given, seconds = max(used.tokens, 1), used.seconds
         user, system = used.user - idle.user / idle.seconds * seconds, used.system - idle.system / idle.seconds * seconds
-        blocked = (arriving.blocked, used.seen.blocked, ending.blocked)
-        collected = (arriving.collected, used.seen.collected, ending.collected)
+        blocked = (arriving.blocked, running.blocked, ending.blocked)
+        collected = (arriving.collected, running.collected, ending.collected)
         rates = (given / seconds, user / given, system / given, (used.user + used.system) / seconds)
         return Streams(crowd, complete, *rates, blocked, collected, used.seen.memory_mb)
 
@@ -228,10 +233,25 @@ class Bench:
         connection.close()
         return reply
 
-    async def _look(self) -> Seen:
+    async def _look(self, *, watch: bool = False) -> Seen:
+        """What was seen since the last look; from now on the loop's rounds are timed or not."""
+        params = {WATCH: "1"} if watch else None
         async with httpx.AsyncClient(base_url=self._url, verify=False, timeout=END_SECONDS) as client:
-            answer = await client.get(PROBE, headers={"authorization": f"Bearer {self._served.key}"})
+            answer = await client.get(PROBE, params=params, headers={"authorization": f"Bearer {self._served.key}"})
             return msgspec.json.decode(answer.content, type=Seen)
+
+
+def hold_up_seconds(seconds: float) -> float:
+    """The longest that this machine keeps a process waiting which looks at the clock and does nothing else.
+
+    No loop's longest round can be expected to be shorter.
+    """
+    longest, last = 0.0, time.monotonic()
+    end = last + seconds
+    while last < end:
+        now = time.monotonic()
+        longest, last = max(longest, now - last), now
+    return longest
 
 
 def send_seconds(sends: int = 20_000, sockets: int = 64) -> float:

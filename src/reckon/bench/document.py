@@ -151,10 +151,14 @@ def _api(numbers: Numbers) -> tuple[str, list[str]]:
         "processor ms",
         "loop blocked, ms",
     )
+    held_up = (
+        "A process that did nothing but look at the clock was kept waiting for up to {:.1f} ms by this machine in the same run."
+    )
     cost, blocked = "processor µs/token: ours + system", "loop blocked, ms: begin / run / end"
     return "What the API adds to an engine that computes nothing", [
         _table(asked, requests),
         _table(("streams", "complete", "tokens/s", cost, blocked, "MB"), streams),
+        *([held_up.format(numbers["hold_up_seconds"] * 1e3)] if "hold_up_seconds" in numbers else []),
         _table(("the scheduler's queue", "waiting", "µs/step p50 / p99"), queue),
     ]
 

@@ -15,7 +15,7 @@ from reckon.bench.mock import MockEngine
 from reckon.bench.probe import Probe
 from reckon.catalog.card import Card, Price
 from reckon.catalog.source import resolve
-from reckon.cli.serve import answer, listen, run
+from reckon.cli.serve import answer, listen, more_files, run
 from reckon.config import Config, load
 from reckon.engines.pool import Pool
 from reckon.ledger.accounts import create_key
@@ -50,4 +50,5 @@ async def serve(config: Config, models: list[str]) -> None:
 
 if __name__ == "__main__":
     home, *models = sys.argv[1:]
+    more_files(0)
     run(serve(load({"home": home, "port": "0", "max_concurrent": "65536"}, {}), models))

@@ -8,12 +8,14 @@ import msgspec
 from rich.table import Table
 
 from reckon.bench import queueing, record
-from reckon.bench.api import Added, Bench, Effort, Streams, send_seconds, server
+from reckon.bench.api import Added, Bench, Effort, Streams, hold_up_seconds, send_seconds, server
 from reckon.bench.percentiles import Spread
 from reckon.cli.serve import more_files, run
 from reckon.errors import BadSetting
 from reckon.screen import screen
 
+HOLD_UPS = 5
+"""Times the seconds with all streams: for so long the machine alone is watched, about as long as the loop is."""
 FEWER = 8
 """A crowd is also tried at this fraction, where it is not the number of streams that makes the time."""
 
@@ -32,6 +34,8 @@ def _overhead(streams: int, queued: int, requests: int, seconds: float, path: Pa
     with console.status("the scheduler"):
         rows = queueing.measure(queued)
     console.print(_queues(rows))
+    with console.status("the machine"):
+        held_up = hold_up_seconds(HOLD_UPS * seconds)
     with server([sys.executable, "-m", "reckon.cli.mocked"]) as served:
         bench, crowded = Bench(served, Effort.of(requests, seconds)), []
         with console.status("requests"):
@@ -43,8 +47,15 @@ def _overhead(streams: int, queued: int, requests: int, seconds: float, path: Pa
         sending = send_seconds()
         console.print(_streams(crowded))
         console.print(f"To send one frame takes the system {sending * 1e6:.1f} us here.")
+        console.print(f"A process that only looks at the clock was kept waiting for up to {held_up * 1e3:.1f} ms here.")
     if path:
-        numbers = {"scheduler": rows, "requests": added, "streams": crowded, "send_seconds": sending}
+        numbers = {
+            "scheduler": rows,
+            "requests": added,
+            "streams": crowded,
+            "send_seconds": sending,
+            "hold_up_seconds": held_up,
+        }
         record.write(path, record.record("api", msgspec.to_builtins(numbers)))
 
 
