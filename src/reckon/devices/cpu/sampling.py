@@ -123,11 +123,8 @@ def _draw(weights: NDArray[np.float32], sums: NDArray[np.float64], uniform: np.f
     runs = (weights.size + run - 1) // run
     total = 0.0
     for r in range(runs):
-        mass = 0.0
-        for i in range(r * run, min(r * run + run, weights.size)):
-            mass += np.float64(weights[i])
-        sums[r] = mass
-        total += mass
+        sums[r] = mass_of(weights[r * run : r * run + run])
+        total += sums[r]
     target, passed, chosen = uniform * total, 0.0, 0
     for r in range(runs):
         if passed + sums[r] <= target:
