@@ -58,7 +58,7 @@ class Added(msgspec.Struct, frozen=True):
 
 class Streams(msgspec.Struct, frozen=True):
     """Streams at the same time. Seconds of processor per token while all run, in our code and in the system's, without what the
-    server takes when it is idle (the bench's own watching, mostly); and ``busy``, the share of a core, with it.
+    server takes when it is idle; and ``busy``, the share of a core, with it.
 
     ``blocked`` is the longest round of the event loop, while they begin, while all run, until all ended;
     ``collected`` the longest of Python's garbage collections in the same phases, which is a part of it.

@@ -245,7 +245,10 @@ def run(main: Coroutine[Any, Any, T]) -> T:
 
 
 def more_files(needed: int) -> None:
-    """Raise this process's limit of open files to what the system allows. Raises BadSetting where that is not ``needed``."""
+    """Raise this process's limit of open files to what the system allows, and make room for OPEN_FILES of them.
+
+    Raises BadSetting where the limit is not ``needed``.
+    """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft != hard:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
