@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from reckon.devices.cpu.bf16 import to_bf16
 from reckon.devices.cpu.isa import available
 from reckon.devices.cpu.kernels import exp2
-from reckon.devices.cpu.tile import operand, operand_bits
+from reckon.devices.cpu.products import operand, operand_bits
 
 LEAST = 2.0**-126
 """The smallest number that is not subnormal."""

@@ -33,7 +33,10 @@ ORDER = np.array([*range(4), *range(8, 12), *range(4, 8), *range(12, 16)])
 """The columns of a group as their bytes lie: x86 interleaves the bytes of two vectors by halves of 16 bytes."""
 
 _WIDE_TABLE = "llvm.x86.avx512.pshuf.b.512"
-_TABLES = {sets.Avx512Bf16: _WIDE_TABLE, sets.Avx512: _WIDE_TABLE, sets.Avx2: "llvm.x86.avx2.pshuf.b", sets.Generic: ""}
+_TABLES = {
+    sets.Amx: _WIDE_TABLE, sets.Avx512Bf16: _WIDE_TABLE, sets.Avx512: _WIDE_TABLE, sets.Avx2: "llvm.x86.avx2.pshuf.b",
+    sets.Generic: "", sets.AmxEmulated: "",
+}  # fmt: skip
 """The instruction that looks bytes up in a table of 16, if the set has one."""
 
 

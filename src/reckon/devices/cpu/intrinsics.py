@@ -26,11 +26,14 @@ def array_address(context: Any, builder: ir.IRBuilder, kind: types.Array, array:
     return builder.inttoptr(builder.add(data, builder.mul(offset, ir.Constant(I64, kind.dtype.bitwidth // 8))), PTR)
 
 
-def ask(builder: ir.IRBuilder, address: ir.Value) -> None:
-    """Ask memory for the line of the cache that this address lies in, to be read soon. Nothing waits for it."""
+def ask(builder: ir.IRBuilder, address: ir.Value, near: bool = True) -> None:
+    """Ask memory for the line of the cache that this address lies in, to be read soon. Nothing waits for it.
+
+    It comes to the first-level cache, or if not ``near`` to the second.
+    """
     signature = ir.FunctionType(ir.VoidType(), [PTR, I32, I32, I32])
     prefetch = cgutils.get_or_insert_function(builder.module, signature, "llvm.prefetch.p0")
-    to_read, to_keep, data = ir.Constant(I32, 0), ir.Constant(I32, 3), ir.Constant(I32, 1)
+    to_read, to_keep, data = ir.Constant(I32, 0), ir.Constant(I32, 3 if near else 2), ir.Constant(I32, 1)
     builder.call(prefetch, [address, to_read, to_keep, data])
 
 

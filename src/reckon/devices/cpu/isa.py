@@ -4,6 +4,7 @@ A kernel takes ``isa`` as its first argument and hands it on. tile.py, codes.py,
 the size of a buffer. Choosing another set in the same process is choosing another argument, which is how tests run them all
 on one machine. Its numbers were measured, on processors that docs/cpu-device.md names:
 
+``rows``: so many share a walk over the weights.
 ``strip_pairs``: rows walk whole weights strip by strip of so many pairs of k, a few rows by half, many by twice as many.
 Of the first two a first-level cache holds one beside what memory is asked for meanwhile.
 ``squeezed_rows``: up to so many rows read squeezed weights where a matrix is kept in both forms. More rows wait for arithmetic,
@@ -12,6 +13,8 @@ and expanding is some.
 ``ahead_pairs``: pairs of k from squeezed ones to those that memory is asked for meanwhile, or more if a strip is longer.
 """
 
+import ctypes
+import functools
 from typing import NamedTuple
 
 import llvmlite.binding
@@ -19,10 +22,38 @@ import numpy as np
 
 from reckon.errors import BadSetting
 
+TILE_ROWS = 16
+"""Rows of a tile of AMX, though there be fewer."""
+MOST_ROWS = 6
+"""Rows that vectors multiply at a time: each load of the weights serves them all, and their sums fill the registers."""
+EXPANDED_ROWS = 4
+"""Up to so many rows expand squeezed weights on the way, in registers: sums and what expands them fill these."""
+
+
+class Amx(NamedTuple):
+    """tdpbf16ps: 16 rows times 32 k times 16 columns in one instruction (``amx.py``). Vectors give a few rows the same sums."""
+
+    rows: int = TILE_ROWS
+    strip_pairs: int = 64
+    squeezed_rows: int = EXPANDED_ROWS
+    strip_spans: int = 4
+    ahead_pairs: int = 32
+
+
+class AmxEmulated(NamedTuple):
+    """The same bits on any CPU, slowly: so that what AMX is used in can be tested, and its answers repeated, without it."""
+
+    rows: int = TILE_ROWS
+    strip_pairs: int = 64
+    squeezed_rows: int = EXPANDED_ROWS
+    strip_spans: int = 4
+    ahead_pairs: int = 32
+
 
 class Avx512Bf16(NamedTuple):
     """vdpbf16ps: a product of bf16 pairs, accumulated in float32."""
 
+    rows: int = MOST_ROWS
     strip_pairs: int = 64
     squeezed_rows: int = 8
     strip_spans: int = 4
@@ -32,6 +63,7 @@ class Avx512Bf16(NamedTuple):
 class Avx512(NamedTuple):
     """bf16 widened to float32, then fused multiply-add on 16 lanes."""
 
+    rows: int = MOST_ROWS
     strip_pairs: int = 64
     squeezed_rows: int = 4
     strip_spans: int = 4
@@ -41,6 +73,7 @@ class Avx512(NamedTuple):
 class Avx2(NamedTuple):
     """The same on 8 lanes."""
 
+    rows: int = MOST_ROWS
     strip_pairs: int = 32
     squeezed_rows: int = 4
     strip_spans: int = 1
@@ -50,32 +83,54 @@ class Avx2(NamedTuple):
 class Generic(NamedTuple):
     """The same on 4 lanes, lowered by LLVM to what the CPU has (NEON, SSE): one operation or two for a multiply-add."""
 
+    rows: int = MOST_ROWS
     strip_pairs: int = 32
     squeezed_rows: int = 4
     strip_spans: int = 1
     ahead_pairs: int = 64
 
 
-Isa = Avx512Bf16 | Avx512 | Avx2 | Generic
+Isa = Amx | AmxEmulated | Avx512Bf16 | Avx512 | Avx2 | Generic
 
-_NAMES: dict[str, Isa] = {"avx512bf16": Avx512Bf16(), "avx512": Avx512(), "avx2": Avx2(), "generic": Generic()}
+_NAMES: dict[str, Isa] = {
+    "amx": Amx(),
+    "avx512bf16": Avx512Bf16(),
+    "avx512": Avx512(),
+    "avx2": Avx2(),
+    "generic": Generic(),
+    "amx-emulated": AmxEmulated(),
+}
 _NEEDS = {
+    "amx": ("amx-tile", "amx-bf16", "avx512bf16", "avx512f", "avx512bw"),
     "avx512bf16": ("avx512bf16", "avx512f", "avx512bw"),
     "avx512": ("avx512f", "avx512bw"),
     "avx2": ("avx2", "fma"),
     "generic": (),
+    "amx-emulated": (),
 }
+_ARCH_PRCTL, _REQUEST_PERMISSION, _TILE_DATA = 158, 0x1023, 18
+"""Numbers of Linux on x86-64: the system call, ARCH_REQ_XCOMP_PERM and the feature's in the processor's state."""
 
 
 def operand_dtype(isa: Isa) -> type[np.uint16] | type[np.float32]:
     """How a product's rows lie in memory: bf16 bits, or float32 that has been rounded to bf16 and is loaded as it is."""
-    return np.uint16 if isinstance(isa, Avx512Bf16) else np.float32
+    return np.uint16 if isinstance(isa, Amx | AmxEmulated | Avx512Bf16) else np.float32
 
 
 def available() -> dict[str, Isa]:
     """The sets this CPU has, best first."""
     features = llvmlite.binding.get_host_cpu_features()
-    return {name: isa for name, isa in _NAMES.items() if all(features.get(need, False) for need in _NEEDS[name])}
+    here = {name: isa for name, isa in _NAMES.items() if all(features.get(need, False) for need in _NEEDS[name])}
+    if "amx" in here and not _may_use_tiles():
+        del here["amx"]
+    return here
+
+
+@functools.cache
+def _may_use_tiles() -> bool:
+    """Ask the system for AMX, which it gives to a process and its threads on request: their state takes 8 KB more to save."""
+    refused: int = ctypes.CDLL(None).syscall(_ARCH_PRCTL, _REQUEST_PERMISSION, _TILE_DATA)
+    return not refused
 
 
 def choose(name: str = "") -> tuple[str, Isa]:

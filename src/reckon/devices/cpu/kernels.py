@@ -16,7 +16,7 @@ from reckon.devices.cpu.compile import kernel
 from reckon.devices.cpu.intrinsics import PANEL, SUM_LANES, add_up, bits_float, float_bits, largest
 from reckon.devices.cpu.isa import Isa
 from reckon.devices.cpu.multiply import multiply_near
-from reckon.devices.cpu.tile import operand
+from reckon.devices.cpu.products import operand
 
 LOG2_E = np.float32(math.log2(math.e))
 NEVER = np.float32(-np.inf)

@@ -10,14 +10,10 @@ import numpy as np
 
 from reckon.devices.cpu.codes import BASE_BITS, SPAN, SQUEEZED_PAIR, WHOLE_PAIR
 from reckon.devices.cpu.compile import kernel
-from reckon.devices.cpu.isa import Isa
+from reckon.devices.cpu.isa import EXPANDED_ROWS, MOST_ROWS, Isa
 from reckon.devices.cpu.matrix import Matrix, expand, reads_squeezed
 from reckon.devices.cpu.tile import expanding_tile, tile
 
-MOST_ROWS = 6
-"""Rows of a tile: each load of the weights serves them all, and their sums fill the registers."""
-EXPANDED_ROWS = 4
-"""Up to so many rows expand squeezed weights on the way, in registers: sums and what expands them fill these."""
 ASKING_ROWS = 8
 """For up to so many rows memory is already asked for more while a strip is expanded. Products with more have time for that."""
 MANY_ROWS = 16
@@ -89,12 +85,14 @@ def multiply_near(isa: Isa, w, w_at, x, x_at, x_stride, out, out_at, out_stride,
     Meanwhile memory is asked for ``pairs`` pairs of ``soon`` from ``soon_at`` on, of ``soon_pair`` elements each. About every
     group of rows asks for its share, so that memory has something to do throughout.
     """
-    halvings = 0 if rows <= 6 else 1 if rows <= 18 else 2 if rows <= 42 else 3
+    groups = (rows + isa.rows - 1) // isa.rows
+    halvings = 0 if groups <= 1 else 1 if groups <= 3 else 2 if groups <= 7 else 3
     row, each, end = 0, soon_pair >> halvings, soon_at + pairs * soon_pair
     while row < rows:
         left, xa, oa = rows - row, x_at + row * x_stride, out_at + row * out_stride
-        # One or two rows at the end would be too few sums to keep the multipliers busy: 8 are 4 and 4.
-        count = (left + 1) // 2 if MOST_ROWS < left <= MOST_ROWS + 2 else min(MOST_ROWS, left)
+        count = min(isa.rows, left)
+        if isa.rows == MOST_ROWS and MOST_ROWS < left <= MOST_ROWS + 2:
+            count = (left + 1) // 2  # one or two rows at the end would be too few sums to keep the multipliers busy
         tile(isa, MOST_ROWS, count, w, w_at, x, xa, x_stride, out, oa, out_stride, pairs, soon, soon_at, each)
         row += count
         # What has been asked for is asked for again, at the price of the instruction alone.

@@ -10,6 +10,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from reckon.devices.cpu.amx import close_tiles, open_tiles
 from reckon.devices.cpu.arena import arena
 from reckon.devices.cpu.bf16 import from_bf16, to_bf16
 from reckon.devices.cpu.builder import padded
@@ -21,9 +22,9 @@ from reckon.devices.cpu.kernels import Attention, Operands, attend, gate, rms_no
 from reckon.devices.cpu.layout import KV, Packed, Shape
 from reckon.devices.cpu.matrix import Matrix, read_row
 from reckon.devices.cpu.multiply import multiply
+from reckon.devices.cpu.products import operand_bits
 from reckon.devices.cpu.sampling import Choice, pick
 from reckon.devices.cpu.team import Shared, join, joined, meet, tickets
-from reckon.devices.cpu.tile import operand_bits
 
 ROWS_AHEAD = 8
 """Rows from the one that is taken up to the one that memory is asked for."""
@@ -77,21 +78,22 @@ class Rows(NamedTuple):
 def make_work(isa: Isa, shape: Shape, rows: int, sampled: int, threads: int) -> Work:
     """Buffers for at most ``rows`` rows, ``sampled`` of them sampled."""
     group = shape.heads // shape.kv_heads
-    items, width = max(GROUP_ITEMS, group), padded(shape.head_dim)
+    behind = isa.rows - 1  # a set with tiles takes so many rows, though they be fewer
+    items, width = max(GROUP_ITEMS, group) + behind, padded(shape.head_dim)
     operands = operand_dtype(isa)
     queries, keys = shape.heads * shape.head_dim, shape.kv_heads * shape.head_dim
     return Work(
         **arena(
             hidden=((rows, padded(shape.hidden)), np.float32),
-            normed=((rows, shape.hidden), operands),
+            normed=((rows + behind, shape.hidden), operands),
             qkv=((rows, padded(queries + 2 * keys)), np.float32),
-            queries=((shape.kv_heads, rows, group * shape.head_dim), operands),
+            queries=((shape.kv_heads, rows + behind, group * shape.head_dim), operands),
             keys=((threads, shape.head_dim), operands),
-            attended=((rows, queries), operands),
+            attended=((rows + behind, queries), operands),
             gates=((threads, 2 * ROW_BLOCK, PANEL), np.float32),
             # What lies behind a strip is read ahead by the processor, and must not be what another thread writes.
             strips=((threads, (isa.strip_spans + 1) * SPAN * WHOLE_PAIR), np.uint16),
-            active=((rows, padded(shape.intermediate)), operands),
+            active=((rows + behind, padded(shape.intermediate)), operands),
             logits=((sampled, padded(shape.vocab)), np.float32),
             scores=((threads, items, PANEL), np.float32),
             weights=((threads, items, PANEL), operands),
@@ -325,6 +327,7 @@ def step(
     last = len(FIRST) + PHASES_PER_LAYER * shape.layers + len(KEEP)
     if not join(shared, rank, first, last + len(LAST)):
         return
+    before = open_tiles(isa)
     _clear(shared, 0, kv, rows)
     meet(shared, first)
     _embed(shared, 1, shape, weights, work, rows)
@@ -342,6 +345,7 @@ def step(
     meet(shared, first + last)
     _product(isa, rank, shared, last + 1, weights.head, np.int64(0), work, work.normed, work.logits, sampled, weights.head_bias)
     meet(shared, first + last + 1)
+    close_tiles(isa, before)
     _sample(rank, shared, last + 2, shape, work, choice)
     meet(shared, first + last + 2)
     if rank == 0:

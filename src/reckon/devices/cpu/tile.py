@@ -1,7 +1,8 @@
 """The matrix tile: where the time goes and where the bits are decided. Written as LLVM IR, called from multiply.py.
 
 Every output element is one float32 accumulator that takes its products in the order of k, whatever the number of rows. That
-makes a row independent of its batch by construction.
+makes a row independent of its batch by construction. Products are in products.py; many rows by AMX are in amx.py, which adds in
+steps of k, and a few rows then do the same here.
 """
 
 from collections.abc import Callable
@@ -9,110 +10,24 @@ from typing import Any
 
 from llvmlite import ir
 from numba import types
-from numba.core import cgutils
 from numba.core.errors import RequireLiteralValue
 from numba.extending import intrinsic
 
 from reckon.devices.cpu import isa as sets
+from reckon.devices.cpu.amx import STEP, has_tiles, walk
 from reckon.devices.cpu.codes import GROUP, SQUEEZED_PAIR, Decoder
 from reckon.devices.cpu.intrinsics import F32, I16, I32, I64, PANEL, PTR, WORDS_IN_LINE, array_address, ask
+from reckon.devices.cpu.products import PRODUCTS
 
 
-class _BFloat(ir.types.Type):
-    """LLVM's bfloat, which llvmlite does not name."""
-
-    null = "0.0"
-    intrinsic_name = "bf16"
-
-    def _to_string(self) -> str:
-        return "bfloat"
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _BFloat)
-
-    def __hash__(self) -> int:
-        return hash(_BFloat)
-
-
-BFLOAT = _BFloat()
-
-
-def _splat(builder: ir.IRBuilder, scalar: ir.Value, lanes: int) -> ir.Value:
-    vector = ir.VectorType(scalar.type, lanes)
-    first = builder.insert_element(ir.Constant(vector, ir.Undefined), scalar, ir.Constant(I32, 0))
-    return builder.shuffle_vector(first, ir.Constant(vector, ir.Undefined), ir.Constant(ir.VectorType(I32, lanes), [0] * lanes))
-
-
-class _PairProduct:
-    """accumulator + x pair . w pairs with vdpbf16ps. Rows are bf16."""
-
-    operand = types.uint16
-    parts = (0,)
-
-    def __init__(self, builder: ir.IRBuilder, lanes: int) -> None:
-        self.builder, self.lanes = builder, lanes
-        self.floats, self.pairs = ir.VectorType(F32, lanes), ir.VectorType(BFLOAT, 2 * lanes)
-        signature = ir.FunctionType(self.floats, [self.floats, self.pairs, self.pairs])
-        self.dot = cgutils.get_or_insert_function(builder.module, signature, "llvm.x86.avx512bf16.dpbf16ps.512")
-
-    def weights(self, bits: ir.Value, part: int) -> ir.Value:
-        return self.builder.bitcast(bits, self.pairs)
-
-    def row(self, x_row: ir.Value, k: ir.Value, part: int) -> ir.Value:
-        pair = self.builder.load(self.builder.gep(x_row, [k], source_etype=I32), align=4, typ=I32)
-        return self.builder.bitcast(_splat(self.builder, pair, self.lanes), self.pairs)
-
-    def add(self, accumulator: ir.Value, row: ir.Value, weights: ir.Value) -> ir.Value:
-        return self.builder.call(self.dot, [accumulator, row, weights])
-
-
-class _WidenedProduct:
-    """The same by widening weights to float32: two multiply-adds, the even k first. Rows are float32 with the values of bf16.
-
-    A row's number is then loaded into all lanes by one instruction, or by the multiply-add itself.
-    """
-
-    operand = types.float32
-    parts = (0, 1)
-
-    def __init__(self, builder: ir.IRBuilder, lanes: int) -> None:
-        self.builder, self.lanes = builder, lanes
-        self.floats = ir.VectorType(F32, lanes)
-        self.ints = ir.VectorType(I32, lanes)
-        signature = ir.FunctionType(self.floats, [self.floats] * 3)
-        self.multiply_add = cgutils.get_or_insert_function(builder.module, signature, f"llvm.fmuladd.v{lanes}f32")
-
-    def weights(self, bits: ir.Value, part: int) -> ir.Value:
-        b = self.builder
-        if part:
-            return b.bitcast(b.and_(bits, ir.Constant(self.ints, [0xFFFF0000] * self.lanes)), self.floats)
-        return b.bitcast(b.shl(bits, ir.Constant(self.ints, [16] * self.lanes)), self.floats)
-
-    def row(self, x_row: ir.Value, k: ir.Value, part: int) -> ir.Value:
-        b = self.builder
-        at = b.add(b.mul(k, ir.Constant(I64, 2)), ir.Constant(I64, part))
-        return _splat(b, b.load(b.gep(x_row, [at], source_etype=F32), align=4, typ=F32), self.lanes)
-
-    def add(self, accumulator: ir.Value, row: ir.Value, weights: ir.Value) -> ir.Value:
-        return self.builder.call(self.multiply_add, [row, weights, accumulator])
-
-
-_PRODUCTS: dict[type, tuple[type[_PairProduct] | type[_WidenedProduct], int, int]] = {
-    sets.Avx512Bf16: (_PairProduct, 16, 32),
-    sets.Avx512: (_WidenedProduct, 16, 32),
-    sets.Avx2: (_WidenedProduct, 8, 16),
-    sets.Generic: (_WidenedProduct, 4, 16),
-}
-"""Per instruction set: how a pair is multiplied, the lanes of a vector, and how many vector registers there are."""
-
-
-def _vectors(lanes: int, registers: int, rows: int) -> int:
+def _vectors(lanes: int, registers: int, sums: int) -> int:
     """How many vectors of columns are accumulated at a time: all of a panel if the registers hold them, else half, and so on.
 
-    The weights and a row need a place as well; one row alone needs its weights one after the other.
+    ``sums`` is how many each column has. The weights and a row need a place as well; one row alone needs its weights one after
+    the other.
     """
     vectors = PANEL // lanes
-    while vectors > 1 and (vectors + 4 if rows == 1 else vectors * (rows + 1) + 1) > registers:
+    while vectors > 1 and (vectors + 4 if sums == 1 else vectors * (sums + 1) + 1) > registers:
         vectors //= 2
     return vectors
 
@@ -122,6 +37,9 @@ def tile(
     typing_context, isa, most, rows, weights, w_at, x, x_at, x_stride, out, out_at, out_stride, pairs, soon, soon_at, soon_pair
 ):
     """out[rows, PANEL] += x[rows, 2 * pairs] . panel[pairs, PANEL, 2], for 1 to ``most`` rows, which is a constant.
+
+    A set with tiles takes up to TILE_ROWS, and if there are more than EXPANDED_ROWS it does as if there were so many: it reads
+    and writes what lies behind them.
 
     Arrays are given with the offset of their first element, and a stride between rows, all in elements: bf16 for weights (as
     uint16), what ``operand`` gives for x, float32 for out. Meanwhile memory is asked for what will be multiplied ``soon``, from
@@ -143,7 +61,14 @@ def tile(
             product = width.product(builder)
             _walk_columns(context, product, width, x, out, soon, others, lambda at: _Plain(product, width.vectors, at, base))
 
-        _by_rows(builder, rows, most.literal_value, one)
+        if not has_tiles(isa):
+            _by_rows(builder, rows, most.literal_value, one)
+            return context.get_dummy_value()
+        with builder.if_else(builder.icmp_signed("<=", rows, _at(sets.EXPANDED_ROWS))) as (few, many):
+            with few:
+                _by_rows(builder, rows, sets.EXPANDED_ROWS, one)
+            with many:
+                _walk_tiles(context, builder, isa, base, x, out, soon, others)
         return context.get_dummy_value()
 
     return signature, generate
@@ -195,9 +120,10 @@ class _Width:
     """How an instruction set walks a panel for so many rows: some vectors of columns at a time, in ``at_least`` columns."""
 
     def __init__(self, isa: Any, rows: int, at_least: int = 1) -> None:
-        self._product_class, self.lanes, registers = _PRODUCTS[isa.instance_class]
+        self._product_class, self.lanes, registers = PRODUCTS[isa.instance_class]
         self.rows = rows
-        self.vectors = max(_vectors(self.lanes, registers, rows), at_least // self.lanes)
+        sums = rows * len(self._product_class.parts) if self._product_class.apart else rows
+        self.vectors = max(_vectors(self.lanes, registers, sums), at_least // self.lanes)
 
     def product(self, builder: ir.IRBuilder) -> Any:
         return self._product_class(builder, self.lanes)
@@ -212,6 +138,15 @@ def _walk_columns(context, product, width, x, out, soon, args, source):
     asked = array_address(context, b, soon, soon_array, soon_at)
     for column in range(0, PANEL, width.vectors * width.lanes):
         _tile_columns(product, width, column, source(column), x_base, x_stride, out_base, out_stride, pairs, asked, soon_pair)
+
+
+def _walk_tiles(context, builder, isa, weights, x, out, soon, args):
+    """The same by instructions that take a tile of a panel; arguments as in ``_walk_columns``."""
+    x_array, x_at, x_stride, out_array, out_at, out_stride, pairs, soon_array, soon_at, soon_pair = args
+    x_base = array_address(context, builder, x, x_array, x_at)
+    out_base = array_address(context, builder, out, out_array, out_at)
+    asked = array_address(context, builder, soon, soon_array, soon_at)
+    walk(builder, isa, weights, x_base, x_stride, out_base, out_stride, pairs, asked, soon_pair)
 
 
 class _Plain:
@@ -259,33 +194,76 @@ def _of_lanes(builder: ir.IRBuilder, halves: list[ir.Value], lanes: int) -> list
 
 
 def _tile_columns(product, width, column, source, x_base, x_stride, out_base, out_stride, pairs, soon, soon_pair):
-    """The loop over k for some vectors of columns, with all accumulators in registers. Two pairs of k a turn."""
-    b, lanes, columns = product.builder, width.lanes, width.vectors * width.lanes
-    x_type = I16 if product.operand is types.uint16 else F32
-    x_rows = [_opaque(b, b.gep(x_base, [b.mul(x_stride, _at(row))], source_etype=x_type)) for row in range(width.rows)]
+    """Some vectors of columns, for all k."""
+    b, lanes = product.builder, width.lanes
+    walk = _Walk(product, width, column, source, x_base, x_stride, pairs, soon, soon_pair)
     places = [
         b.gep(out_base, [b.add(b.mul(out_stride, _at(row)), _at(column + v * lanes))], source_etype=F32)
         for row in range(width.rows)
         for v in range(width.vectors)
     ]
-    walks = PANEL // columns
-    before = b.mul(b.mul(pairs, soon_pair), _at(column // columns))
-    asked = b.gep(soon, [b.sdiv(before, _at(walks))], source_etype=I16)
-    stride = b.sdiv(b.mul(soon_pair, _at(2)), _at(walks))
-
-    def two_pairs(k: ir.Value, values: list[ir.Value]) -> list[ir.Value]:
-        *sums, asked = values
-        for pair in range(2):
-            _ask_for(b, b.gep(asked, [_at(pair * columns)], source_etype=I32), columns)
-            sums = _add_products(product, width.vectors, source, x_rows, b.add(k, _at(pair)), sums)
-        return [*sums, b.gep(asked, [stride], source_etype=I16)]
-
+    if product.apart:
+        _add_steps(product, walk, pairs, places)
+        return
     sums = [b.load(place, align=4, typ=product.floats) for place in places]
-    even = b.and_(pairs, _at(-2))
-    *sums, _ = _loop(b, _at(0), even, 2, [*sums, asked], two_pairs)
-    sums = _loop(b, even, pairs, 1, sums, lambda k, sums: _add_products(product, width.vectors, source, x_rows, k, sums))
+    *sums, _ = walk.along(_at(0), pairs, [*sums, walk.asked])
     for place, total in zip(places, sums, strict=True):
         b.store(total, place, align=4)
+
+
+def _add_steps(product, walk, pairs, places):
+    """For each STEP pairs of k, sums of each part grow from 0, are added to each other and then to what is in ``places``."""
+    b, zeros = product.builder, [ir.Constant(product.floats, [0.0] * product.lanes)] * len(places)
+
+    def step(k: ir.Value, values: list[ir.Value]) -> list[ir.Value]:
+        after = b.add(k, _at(STEP))
+        end = b.select(b.icmp_signed("<", after, pairs), after, pairs)
+        *sums, asked = walk.along(k, end, [*zeros, *zeros, *values])
+        for place, even, odd in zip(places, sums[: len(places)], sums[len(places) :], strict=True):
+            b.store(b.fadd(b.load(place, align=4, typ=product.floats), b.fadd(even, odd)), place, align=4)
+        return [asked]
+
+    _loop(b, _at(0), pairs, STEP, [walk.asked], step)
+
+
+class _Walk:
+    """The loop over k for some vectors of columns, with all sums in registers. Two pairs of k a turn.
+
+    ``asked`` is where to begin to ask memory for what comes next; it is carried along behind the sums.
+    """
+
+    def __init__(self, product, width, column, source, x_base, x_stride, pairs, soon, soon_pair):
+        b = self._builder = product.builder
+        self._product, self._source, self._width = product, source, width
+        self._columns = width.vectors * width.lanes
+        x_type = I16 if product.operand is types.uint16 else F32
+        self._x_rows = [
+            _opaque(b, b.gep(x_base, [b.mul(x_stride, _at(row))], source_etype=x_type)) for row in range(width.rows)
+        ]
+        walks = PANEL // self._columns
+        before = b.mul(b.mul(pairs, soon_pair), _at(column // self._columns))
+        self.asked = b.gep(soon, [b.sdiv(before, _at(walks))], source_etype=I16)
+        self._stride = b.sdiv(b.mul(soon_pair, _at(2)), _at(walks))
+
+    def along(self, first: ir.Value, end: ir.Value, values: list[ir.Value]) -> list[ir.Value]:
+        """Pairs [first, end)."""
+        b = self._builder
+        even = b.sub(end, b.and_(b.sub(end, first), _at(1)))
+        return _loop(b, even, end, 1, _loop(b, first, even, 2, values, self._two_pairs), self._last_pair)
+
+    def _two_pairs(self, k: ir.Value, values: list[ir.Value]) -> list[ir.Value]:
+        b, (*sums, asked) = self._builder, values
+        for pair in range(2):
+            _ask_for(b, b.gep(asked, [_at(pair * self._columns)], source_etype=I32), self._columns)
+            sums = self._add(b.add(k, _at(pair)), sums)
+        return [*sums, b.gep(asked, [self._stride], source_etype=I16)]
+
+    def _last_pair(self, k: ir.Value, values: list[ir.Value]) -> list[ir.Value]:
+        *sums, asked = values
+        return [*self._add(k, sums), asked]
+
+    def _add(self, k: ir.Value, sums: list[ir.Value]) -> list[ir.Value]:
+        return _add_products(self._product, self._width.vectors, self._source, self._x_rows, k, sums)
 
 
 def _at(number: int) -> ir.Constant:
@@ -321,14 +299,14 @@ def _loop(builder, first, end, step, values, body):
 
 
 def _add_products(product, vectors, source, x_rows, k, sums):
-    """The sums [rows * vectors] after the products of one k."""
+    """The sums [rows * vectors] after the products of one k; of each part so many, if they are kept apart."""
     sums = list(sums)
     for first in range(0, vectors, source.vectors):
         for part in product.parts:
-            weights = source.weights(k, part, first)
+            weights, before = source.weights(k, part, first), first + part * product.apart * len(x_rows) * vectors
             for row, x_row in enumerate(x_rows):
                 value = product.row(x_row, k, part)
-                for v, weight in enumerate(weights, row * vectors + first):
+                for v, weight in enumerate(weights, row * vectors + before):
                     sums[v] = product.add(sums[v], value, weight)
     return sums
 
@@ -342,37 +320,3 @@ def _ask_for(builder: ir.IRBuilder, address: ir.Value, width: int) -> None:
     """
     for column in range(0, width, WORDS_IN_LINE):
         ask(builder, builder.gep(address, [_at(column)], source_etype=I32))
-
-
-@intrinsic
-def operand(typing_context, isa, value):
-    """float32 -> the nearest bf16, ties to even, as the set's products take a row: see ``isa.operand_dtype``.
-
-    A NaN may become infinity's neighbour; it stays a NaN or inf. Where vdpbf16ps takes numbers below 2**-126 for 0, they may be
-    0 already here.
-    """
-    product_class, _, _ = _PRODUCTS[isa.instance_class]
-
-    def generate(context: Any, builder: ir.IRBuilder, _: Any, args: Any) -> ir.Value:
-        b, word = builder, lambda number: ir.Constant(I32, number)
-        if product_class.operand is types.uint16:
-            return b.bitcast(b.fptrunc(args[1], BFLOAT), I16)  # one instruction, vcvtneps2bf16
-        bits = b.bitcast(args[1], I32)
-        tie = b.and_(b.lshr(bits, word(16)), word(1))
-        rounded = b.add(b.add(bits, word(0x7FFF)), tie)
-        return b.bitcast(b.and_(rounded, word(0xFFFF0000)), F32)
-
-    return product_class.operand(isa, types.float32), generate
-
-
-@intrinsic
-def operand_bits(typing_context, isa, value):
-    """An operand -> its bf16 bits as uint16."""
-    product_class, _, _ = _PRODUCTS[isa.instance_class]
-
-    def generate(context: Any, builder: ir.IRBuilder, _: Any, args: Any) -> ir.Value:
-        if product_class.operand is types.uint16:
-            return args[1]
-        return builder.trunc(builder.lshr(builder.bitcast(args[1], I32), ir.Constant(I32, 16)), I16)
-
-    return types.uint16(isa, product_class.operand), generate
