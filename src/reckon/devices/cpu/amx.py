@@ -154,7 +154,7 @@ def has_tiles(isa: Any) -> bool:
 def open_tiles(typing_context, isa):
     """Before a thread's first product. Returns what ``close_tiles`` needs; nothing happens for sets without tiles.
 
-    tdpbf16ps takes numbers below 2**-126 for 0, so until then vectors do that as well.
+    tdpbf16ps takes numbers below 2**-126 for 0, so until then vectors do that as well, on x86.
     """
 
     def generate(context: Any, builder: ir.IRBuilder, _: Any, args: Any) -> ir.Value:

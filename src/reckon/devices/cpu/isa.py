@@ -41,7 +41,7 @@ class Amx(NamedTuple):
 
 
 class AmxEmulated(NamedTuple):
-    """The same bits on any CPU, slowly: so that what AMX is used in can be tested, and its answers repeated, without it."""
+    """The same products on any CPU, slowly: so that what AMX is used in can be tested without it."""
 
     rows: int = TILE_ROWS
     strip_pairs: int = 64
