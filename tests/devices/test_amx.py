@@ -7,10 +7,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from reckon.devices.cpu.amx import ROWS, STEP, close_tiles, open_tiles
+from reckon.devices.cpu import isa as sets
+from reckon.devices.cpu.amx import STEP, close_tiles, open_tiles
+from reckon.devices.cpu.codes import SPAN
 from reckon.devices.cpu.intrinsics import PANEL
-from reckon.devices.cpu.isa import Amx, AmxEmulated, available
+from reckon.devices.cpu.isa import TILE_ROWS, Amx, AmxEmulated, available
 from reckon.devices.cpu.multiply import multiply_near
+from reckon.errors import BadSetting
 from reckon.models.weights import round_bf16, widen_bf16
 
 TILED = {name: isa for name, isa in available().items() if isinstance(isa, Amx | AmxEmulated)}
@@ -53,7 +56,7 @@ def panel(weights: NDArray[np.uint16]) -> NDArray[np.uint16]:
 @pytest.mark.parametrize("rows", [1, 2, 3, 4, 5, 15, 16, 17, 18, 33, 40])
 @pytest.mark.parametrize("name", TILED)
 def test_sums_are_those_documented(name: str, rows: int, pairs: int) -> None:
-    x, weights = numbers(rows + ROWS - 1, 2 * pairs, seed=rows), numbers(2 * pairs, PANEL, seed=pairs)
+    x, weights = numbers(rows + TILE_ROWS - 1, 2 * pairs, seed=rows), numbers(2 * pairs, PANEL, seed=pairs)
     start = np.random.default_rng(0).standard_normal((len(x), PANEL)).astype(np.float32)
     out = start.copy()
     product(TILED[name], panel(weights), x, out, rows, pairs)
@@ -66,7 +69,7 @@ def test_sums_are_those_documented(name: str, rows: int, pairs: int) -> None:
 @pytest.mark.parametrize("name", TILED)
 def test_tiny_numbers_are_zero_on_either_way(name: str, rows: int) -> None:
     tiny, least = np.float32(2.0**-130), np.float32(2.0**-126)
-    x, weights = np.ones((rows + ROWS - 1, 2), np.float32), np.ones((2, PANEL), np.float32)
+    x, weights = np.ones((rows + TILE_ROWS - 1, 2), np.float32), np.ones((2, PANEL), np.float32)
     x[:, 1] = 0
     x[0], weights[:, 1] = [tiny, 0], 2 * least
     x[1, 0] = 0.25
@@ -75,3 +78,35 @@ def test_tiny_numbers_are_zero_on_either_way(name: str, rows: int) -> None:
     assert not out[0].any()  # an operand
     assert out[1, 1] == 0  # a result
     assert out[1, 0] == 0.25 and out[2, 1] == 2 * least
+
+
+@pytest.mark.parametrize("name", TILED)
+def test_a_sum_may_stay_minus_zero(name: str) -> None:
+    """What fills a last step up adds nothing at all."""
+    for rows in (4, 5):
+        x, weights = np.full((rows + TILE_ROWS - 1, 10), 2.0**-100), np.full((10, PANEL), -(2.0**-100))
+        out = np.full((len(x), PANEL), np.float32(-0.0))
+        product(TILED[name], panel(round_bf16(weights.astype(np.float32))), round_bf16(x.astype(np.float32)), out, rows, 5)
+        assert not out[:rows].any()
+        assert np.signbit(out[:rows]).all() == (platform.machine() == "x86_64")
+
+
+def test_a_thread_has_its_tiny_numbers_again() -> None:
+    x, weights = numbers(TILE_ROWS, 2, seed=1), numbers(2, PANEL, seed=2)
+    product(AmxEmulated(), panel(weights), x, np.zeros((TILE_ROWS, PANEL), np.float32), 1, 1)
+    assert np.float32(2.0**-130) * np.float32(0.5) == np.float32(2.0**-131) != 0
+
+
+@pytest.mark.parametrize("isa", [Amx(), AmxEmulated()], ids=["amx", "amx-emulated"])
+def test_k_is_cut_at_whole_steps(isa: Amx | AmxEmulated) -> None:
+    assert SPAN % STEP == 0 and isa.strip_pairs % (2 * STEP) == 0
+
+
+def test_amx_is_not_there_when_the_system_refuses_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    every = {need: True for needs in sets._NEEDS.values() for need in needs}
+    monkeypatch.setattr(sets.llvmlite.binding, "get_host_cpu_features", lambda: every)
+    for refused, best in ((False, "amx"), (True, "avx512bf16")):
+        monkeypatch.setattr(sets, "_may_use_tiles", lambda refused=refused: not refused)
+        assert sets.choose()[0] == best
+    with pytest.raises(BadSetting, match="on this machine, not 'amx'"):
+        sets.choose("amx")

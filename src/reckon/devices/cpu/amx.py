@@ -2,8 +2,8 @@
 
 ``tdpbf16ps`` adds, for every row and column, the products of 16 even k in their order, beginning at 0, those of 16 odd k
 likewise, and then the sum of both to the accumulator (Intel's Architecture Instruction Set Extensions, TDPBF16PS). So a sum's
-order is fixed here as well: by k alone, counted from where the panel begins. It always takes 16 rows. Where there are fewer, it
-reads and writes what lies behind them, which nobody may need: so tiles are set up once a step.
+order is fixed here as well, by k alone, if k is cut at whole steps from where the panel begins. Tiles are set up once a step of
+the model, for 16 rows. Where there are fewer, what lies behind them is read and written, which nobody may need.
 
 A panel of 64 columns in pairs of k is four of the tiles that weights have to be in: they are loaded as they lie.
 """
@@ -19,15 +19,15 @@ from numba.extending import intrinsic
 
 from reckon.devices.cpu import isa as sets
 from reckon.devices.cpu.intrinsics import I8, I32, I64, PANEL, PTR, WORDS_IN_LINE, ask
+from reckon.devices.cpu.isa import TILE_ROWS
 from reckon.devices.cpu.products import WidenedProduct, splat
 
 TILES = 8
-ROWS = sets.TILE_ROWS
 STEP = 16
 """Pairs of k in a tile of rows or of weights."""
 LINE = 64
 """Bytes of a row of a tile."""
-TILE = ROWS * LINE
+TILE = TILE_ROWS * LINE
 PAIR = 4
 """Bytes of two bf16."""
 FLUSH = 1 << 15 | 1 << 6
@@ -78,7 +78,7 @@ class _Unit:
 
     def open(self) -> None:
         """All tiles have 16 rows of 64 bytes from now on, for this thread."""
-        shapes = [1, *[0] * 15, *[LINE, 0] * TILES, *[0] * (32 - 2 * TILES), *[ROWS] * TILES, *[0] * (16 - TILES)]
+        shapes = [1, *[0] * 15, *[LINE, 0] * TILES, *[0] * (32 - 2 * TILES), *[TILE_ROWS] * TILES, *[0] * (16 - TILES)]
         kind = ir.VectorType(I8, 64)
         place = _room(self._builder, LINE)
         self._builder.store(ir.Constant(kind, shapes), place, align=1)
@@ -110,7 +110,7 @@ class _Emulated(_Unit):
     def multiply(self, sums: int, x: int, weights: int) -> None:
         b, product = self._builder, self._product
         totals = [_room(b, LINE) for _ in product.parts]  # of even and of odd k
-        with _repeat(b, _at(ROWS)) as row:
+        with _repeat(b, _at(TILE_ROWS)) as row:
             line = b.mul(row, _at(LINE))
             for total in totals:
                 b.store(ir.Constant(product.floats, [0.0] * WORDS_IN_LINE), total, align=4)
@@ -137,7 +137,7 @@ class _Emulated(_Unit):
 
     def _copy(self, source: ir.Value, stride: ir.Value, target: ir.Value, target_stride: ir.Value) -> None:
         b, line = self._builder, ir.VectorType(I8, LINE)
-        with _repeat(b, _at(ROWS)) as row:
+        with _repeat(b, _at(TILE_ROWS)) as row:
             bits = b.load(_moved(b, source, b.mul(row, stride)), align=4, typ=line)
             b.store(bits, _moved(b, target, b.mul(row, target_stride)), align=4)
 
@@ -154,7 +154,7 @@ def has_tiles(isa: Any) -> bool:
 def open_tiles(typing_context, isa):
     """Before a thread's first product. Returns what ``close_tiles`` needs; nothing happens for sets without tiles.
 
-    tdpbf16ps takes numbers below 2**-126 for 0, so until then vectors do that as well, on x86.
+    tdpbf16ps takes numbers below 2**-126 for 0, so until ``close_tiles`` vectors do that as well, on x86.
     """
 
     def generate(context: Any, builder: ir.IRBuilder, _: Any, args: Any) -> ir.Value:
@@ -198,8 +198,8 @@ def _control(builder: ir.IRBuilder, name: str, place: ir.Value) -> None:
     builder.call(cgutils.get_or_insert_function(builder.module, kind, f"llvm.x86.sse.{name}"), [place])
 
 
-def walk(builder, isa, weights, x, x_stride, out, out_stride, pairs, soon, soon_pair) -> None:
-    """out [ROWS, PANEL] += x [ROWS, 2 * pairs] . weights [pairs, PANEL, 2]: addresses and strides, in elements, of ``tile``."""
+def multiply_tiles(builder, isa, weights, x, x_stride, out, out_stride, pairs, soon, soon_pair) -> None:
+    """out [TILE_ROWS, PANEL] += x [TILE_ROWS, 2 * pairs] . weights [pairs, PANEL, 2]: addresses, and strides of ``tile``."""
     b, unit = builder, _UNITS[isa.instance_class](builder)
     x_stride, out_stride = b.mul(x_stride, _at(2)), b.mul(out_stride, _at(4))
     columns = [(sums, _moved(b, out, _at(sums * LINE))) for sums in SUMS]
@@ -229,21 +229,25 @@ def _multiply(builder: ir.IRBuilder, unit: _Unit, x: ir.Value, x_stride: ir.Valu
 
 
 def _ask_for(builder: ir.IRBuilder, address: ir.Value, lines: ir.Value) -> None:
+    """All at once: what AMX was measured with. AMD's processors would drop most of so many."""
     with _repeat(builder, lines) as line:
         ask(builder, _moved(builder, address, builder.mul(line, _at(LINE))), near=False)
 
 
 def _with_zeros(builder, x, x_stride, weights, pairs) -> tuple[ir.Value, ir.Value, ir.Value]:
-    """Copies of fewer than STEP pairs with zeros behind them, which add nothing: rows, their stride in bytes, weights."""
+    """Copies of fewer than STEP pairs with zeros behind them: rows, their stride in bytes, weights.
+
+    Those of the weights are -0: their products with 0 add nothing, not even to a sum that is -0.
+    """
     b = builder
     rows, panel, line = _room(b, TILE), _room(b, STEP * PANEL * PAIR), ir.VectorType(I8, LINE)
-    for room, size in ((rows, TILE), (panel, STEP * PANEL * PAIR)):
+    for room, size, zero in ((rows, TILE, [0, 0]), (panel, STEP * PANEL * PAIR, [0, 0x80])):
         with _repeat(b, _at(size // LINE)) as at:
-            b.store(ir.Constant(line, [0] * LINE), _moved(b, room, b.mul(at, _at(LINE))), align=4)
+            b.store(ir.Constant(line, zero * (LINE // 2)), _moved(b, room, b.mul(at, _at(LINE))), align=4)
     with _repeat(b, b.mul(pairs, _at(PANEL * PAIR // LINE))) as at:
         place = b.mul(at, _at(LINE))
         b.store(b.load(_moved(b, weights, place), align=4, typ=line), _moved(b, panel, place), align=4)
-    with _repeat(b, _at(ROWS)) as row, _repeat(b, pairs) as pair:
+    with _repeat(b, _at(TILE_ROWS)) as row, _repeat(b, pairs) as pair:
         pair_at = b.mul(pair, _at(PAIR))
         both = b.load(_moved(b, x, b.mul(row, x_stride), pair_at), align=4, typ=I32)
         b.store(both, _moved(b, rows, b.mul(row, _at(LINE)), pair_at), align=4)

@@ -1,12 +1,12 @@
 """The instruction sets that the kernels are compiled for. Each is a type, so that numba specialises and caches per set.
 
-A kernel takes ``isa`` as its first argument and hands it on. tile.py, codes.py, matrix.py, multiply.py look at it, step.py for
-the size of a buffer. Choosing another set in the same process is choosing another argument, which is how tests run them all
-on one machine. Its numbers were measured, on processors that docs/cpu-device.md names:
+A kernel takes ``isa`` as its first argument and hands it on. products.py, amx.py, tile.py, codes.py, matrix.py and multiply.py
+look at it, step.py for the size of buffers. Choosing another set in the same process is choosing another argument, which is how
+tests run them all on one machine. Its numbers were measured, on processors that docs/cpu-device.md names:
 
 ``rows``: so many share a walk over the weights.
-``strip_pairs``: rows walk whole weights strip by strip of so many pairs of k, a few rows by half, many by twice as many.
-Of the first two a first-level cache holds one beside what memory is asked for meanwhile.
+``strip_pairs``: rows walk whole weights strip by strip of so many pairs of k, a few rows by half, many by twice as many. Of the
+first two a first-level cache holds one beside what memory is asked for meanwhile. With tiles half of it is whole steps of AMX.
 ``squeezed_rows``: up to so many rows read squeezed weights where a matrix is kept in both forms. More rows wait for arithmetic,
 and expanding is some.
 ``strip_spans``: at most so many spans of squeezed weights are expanded into a strip before they are multiplied.
@@ -118,7 +118,7 @@ def operand_dtype(isa: Isa) -> type[np.uint16] | type[np.float32]:
 
 
 def available() -> dict[str, Isa]:
-    """The sets this CPU has, best first."""
+    """The sets this CPU has, best first. Asks the system for AMX."""
     features = llvmlite.binding.get_host_cpu_features()
     here = {name: isa for name, isa in _NAMES.items() if all(features.get(need, False) for need in _NEEDS[name])}
     if "amx" in here and not _may_use_tiles():
@@ -134,10 +134,10 @@ def _may_use_tiles() -> bool:
 
 
 def choose(name: str = "") -> tuple[str, Isa]:
-    """The best set, or the named one. Raises BadSetting when this CPU does not have it."""
+    """The best set, or the named one. Raises BadSetting when this machine does not have it."""
     here = available()
     if not name:
         return next(iter(here.items()))
     if name not in here:
-        raise BadSetting(f"the instruction set must be one of {', '.join(here)} on this CPU, not {name!r}")
+        raise BadSetting(f"the instruction set must be one of {', '.join(here)} on this machine, not {name!r}")
     return name, here[name]

@@ -1,6 +1,6 @@
 """The arithmetic of a Qwen2 layer, row by row: products with panels, norms, rotation, attention. Called from step.py.
 
-Bit identity rests on two habits. A sum over k is one accumulator in order (``tile``), or one loop whose trip count is that of
+Bit identity rests on two habits. A sum over k is added in an order of k (``tile``), or by one loop whose trip count is that of
 the row's own data; and nothing here reads another row of the batch. ``fastmath`` is granted flag by flag, to single loops:
 "reassoc" only where a plain sum is all there is, because it breaks rounding tricks in anything else.
 """

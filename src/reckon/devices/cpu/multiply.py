@@ -1,7 +1,9 @@
 """Rows times a panel: how many rows a tile takes, which piece of the panel, and what memory is asked for meanwhile.
 
-Called from step.py and, for panels of keys and values, from kernels.py. Any way to cut a product is exact: a sum over k is one
-accumulator that takes its products in order (``tile``), and between two pieces of k it rests in ``out``.
+Called from step.py and, for panels of keys and values, from kernels.py. Cutting a product changes no bit: a sum takes its
+products in an order of k (``tile``), and between two pieces of k it rests in ``out``; pieces are whole steps of AMX
+(``amx.STEP``). A set with tiles reads and writes up to TILE_ROWS - 1 rows behind the last one of x and out: they must be there,
+and nobody may need them.
 
 Who calls gives constants as np.int64: any other is a type of its own to numba, for which all of this is compiled again.
 """
@@ -62,9 +64,7 @@ def _multiply_squeezed(isa: Isa, matrix: Matrix, layer, panel, x, x_at, x_stride
         soon = (k + ahead if k + ahead < pairs else k + ahead - pairs + pairs * after) * SQUEEZED_PAIR
         exceptions, base = spans[span] >> BASE_BITS != spans[span + 1] >> BASE_BITS, np.uint8(spans[span] & 0xFF)
         if rows <= EXPANDED_ROWS and not exceptions:
-            expanding_tile(
-                isa, EXPANDED_ROWS, rows, w, w_at, base, x, xa, x_stride, out, out_at, out_stride, count, w, soon, each
-            )
+            expanding_tile(isa, rows, w, w_at, base, x, xa, x_stride, out, out_at, out_stride, count, w, soon, each)
         else:
             asked = soon if rows <= ASKING_ROWS else w_at  # what is there already costs nothing
             _expand_spans(isa, matrix, layer, panel, k, count, strip, asked)
@@ -93,7 +93,7 @@ def multiply_near(isa: Isa, w, w_at, x, x_at, x_stride, out, out_at, out_stride,
         count = min(isa.rows, left)
         if isa.rows == MOST_ROWS and MOST_ROWS < left <= MOST_ROWS + 2:
             count = (left + 1) // 2  # one or two rows at the end would be too few sums to keep the multipliers busy
-        tile(isa, MOST_ROWS, count, w, w_at, x, xa, x_stride, out, oa, out_stride, pairs, soon, soon_at, each)
+        tile(isa, count, w, w_at, x, xa, x_stride, out, oa, out_stride, pairs, soon, soon_at, each)
         row += count
         # What has been asked for is asked for again, at the price of the instruction alone.
         soon_at = soon_at + pairs * each if soon_at + pairs * each < end else soon_at

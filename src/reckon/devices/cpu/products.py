@@ -1,4 +1,4 @@
-"""How an instruction set multiplies a pair of k, and in what form it wants rows. Written as LLVM IR, called from tile.py.
+"""How an instruction set multiplies a pair of k, and in what form it wants rows. Written as LLVM IR, for tile.py, amx.py.
 
 ``operand`` and ``operand_bits`` are for kernels.py and step.py, which write rows.
 """
@@ -124,7 +124,7 @@ AMX's, where rows are widened as well."""
 def operand(typing_context, isa, value):
     """float32 -> the nearest bf16, ties to even, as the set's products take a row: see ``isa.operand_dtype``.
 
-    A NaN may become infinity's neighbour; it stays a NaN or inf. Where vdpbf16ps takes numbers below 2**-126 for 0, they may be
+    A NaN may become infinity's neighbour; it stays a NaN or inf. Where products take numbers below 2**-126 for 0, they may be
     0 already here.
     """
     product_class, _, _ = PRODUCTS[isa.instance_class]

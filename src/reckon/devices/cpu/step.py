@@ -43,7 +43,10 @@ PHASES_PER_LAYER = len(ATTENTION + MLP)
 
 
 class Work(NamedTuple):
-    """Buffers of a step, for up to T rows and R sampled rows. N' is N rounded up to PANEL."""
+    """Buffers of a step, for up to T rows and R sampled rows. N' is N rounded up to PANEL.
+
+    Where rows are multiplied or sums grow there are ``isa.rows`` - 1 more, which a set with tiles takes along.
+    """
 
     hidden: NDArray[np.float32]  # [T, H']: the residual stream
     normed: Operands  # [T, H] bf16
@@ -78,7 +81,7 @@ class Rows(NamedTuple):
 def make_work(isa: Isa, shape: Shape, rows: int, sampled: int, threads: int) -> Work:
     """Buffers for at most ``rows`` rows, ``sampled`` of them sampled."""
     group = shape.heads // shape.kv_heads
-    behind = isa.rows - 1  # a set with tiles takes so many rows, though they be fewer
+    behind = isa.rows - 1
     items, width = max(GROUP_ITEMS, group) + behind, padded(shape.head_dim)
     operands = operand_dtype(isa)
     queries, keys = shape.heads * shape.head_dim, shape.kv_heads * shape.head_dim
@@ -90,7 +93,7 @@ def make_work(isa: Isa, shape: Shape, rows: int, sampled: int, threads: int) -> 
             queries=((shape.kv_heads, rows + behind, group * shape.head_dim), operands),
             keys=((threads, shape.head_dim), operands),
             attended=((rows + behind, queries), operands),
-            gates=((threads, 2 * ROW_BLOCK, PANEL), np.float32),
+            gates=((threads, 2 * ROW_BLOCK + behind, PANEL), np.float32),
             # What lies behind a strip is read ahead by the processor, and must not be what another thread writes.
             strips=((threads, (isa.strip_spans + 1) * SPAN * WHOLE_PAIR), np.uint16),
             active=((rows + behind, padded(shape.intermediate)), operands),

@@ -1,8 +1,8 @@
 """The matrix tile: where the time goes and where the bits are decided. Written as LLVM IR, called from multiply.py.
 
-Every output element is one float32 accumulator that takes its products in the order of k, whatever the number of rows. That
-makes a row independent of its batch by construction. Products are in products.py; many rows by AMX are in amx.py, which adds in
-steps of k, and a few rows then do the same here.
+Every output element takes its products in an order that k alone decides, whatever the number of rows: one float32 accumulator
+takes them one after the other, or as AMX does it (amx.py), step of k by step. That makes a row independent of its batch by
+construction. How a pair is multiplied is in products.py.
 """
 
 from collections.abc import Callable
@@ -10,11 +10,10 @@ from typing import Any
 
 from llvmlite import ir
 from numba import types
-from numba.core.errors import RequireLiteralValue
 from numba.extending import intrinsic
 
 from reckon.devices.cpu import isa as sets
-from reckon.devices.cpu.amx import STEP, has_tiles, walk
+from reckon.devices.cpu.amx import STEP, has_tiles, multiply_tiles
 from reckon.devices.cpu.codes import GROUP, SQUEEZED_PAIR, Decoder
 from reckon.devices.cpu.intrinsics import F32, I16, I32, I64, PANEL, PTR, WORDS_IN_LINE, array_address, ask
 from reckon.devices.cpu.products import PRODUCTS
@@ -32,28 +31,21 @@ def _vectors(lanes: int, registers: int, sums: int) -> int:
     return vectors
 
 
-@intrinsic(prefer_literal=True)
-def tile(
-    typing_context, isa, most, rows, weights, w_at, x, x_at, x_stride, out, out_at, out_stride, pairs, soon, soon_at, soon_pair
-):
-    """out[rows, PANEL] += x[rows, 2 * pairs] . panel[pairs, PANEL, 2], for 1 to ``most`` rows, which is a constant.
+@intrinsic
+def tile(typing_context, isa, rows, weights, w_at, x, x_at, x_stride, out, out_at, out_stride, pairs, soon, soon_at, soon_pair):
+    """out[rows, PANEL] += x[rows, 2 * pairs] . panel[pairs, PANEL, 2], for 1 to ``isa.rows`` rows.
 
-    A set with tiles takes up to TILE_ROWS, and if there are more than EXPANDED_ROWS it does as if there were so many: it reads
-    and writes what lies behind them.
+    Where a set with tiles has more than EXPANDED_ROWS, it does as if they were TILE_ROWS: what lies behind is read and written.
 
     Arrays are given with the offset of their first element, and a stride between rows, all in elements: bf16 for weights (as
     uint16), what ``operand`` gives for x, float32 for out. Meanwhile memory is asked for what will be multiplied ``soon``, from
     ``soon_at`` on and ``soon_pair`` elements for a pair, one line after the other: nothing waits for it.
     """
-    if not isinstance(most, types.IntegerLiteral):
-        raise RequireLiteralValue("tile needs a constant for the most rows")
     integers = [types.int64] * 2
-    signature = types.void(
-        isa, most, types.int64, weights, types.int64, x, *integers, out, *integers, types.int64, soon, *integers
-    )
+    signature = types.void(isa, types.int64, weights, types.int64, x, *integers, out, *integers, types.int64, soon, *integers)
 
     def generate(context: Any, builder: ir.IRBuilder, _: Any, args: Any) -> ir.Value:
-        _isa, _most, rows, w_array, w_offset, *others = args
+        _isa, rows, w_array, w_offset, *others = args
         base = array_address(context, builder, weights, w_array, w_offset)
 
         def one(count: int) -> None:
@@ -62,7 +54,7 @@ def tile(
             _walk_columns(context, product, width, x, out, soon, others, lambda at: _Plain(product, width.vectors, at, base))
 
         if not has_tiles(isa):
-            _by_rows(builder, rows, most.literal_value, one)
+            _by_rows(builder, rows, sets.MOST_ROWS, one)
             return context.get_dummy_value()
         with builder.if_else(builder.icmp_signed("<=", rows, _at(sets.EXPANDED_ROWS))) as (few, many):
             with few:
@@ -74,21 +66,22 @@ def tile(
     return signature, generate
 
 
-@intrinsic(prefer_literal=True)
+@intrinsic
 def expanding_tile(
-    typing_context, isa, most, rows, panel, w_at, base, x, x_at, x_stride, out, out_at, out_stride, pairs,
+    typing_context, isa, rows, panel, w_at, base, x, x_at, x_stride, out, out_at, out_stride, pairs,
     soon, soon_at, soon_pair,
 ):  # fmt: skip
-    """``tile`` for ``pairs`` of a squeezed panel, within a span, of this ``base``. Exceptions are not heeded."""
-    if not isinstance(most, types.IntegerLiteral):
-        raise RequireLiteralValue("expanding_tile needs a constant for the most rows")
+    """``tile`` for ``pairs`` of a squeezed panel, within a span, of this ``base``, and up to EXPANDED_ROWS rows.
+
+    Exceptions are not heeded.
+    """
     integers = [types.int64] * 2
     signature = types.void(
-        isa, most, types.int64, panel, types.int64, types.uint8, x, *integers, out, *integers, types.int64, soon, *integers
+        isa, types.int64, panel, types.int64, types.uint8, x, *integers, out, *integers, types.int64, soon, *integers
     )
 
     def generate(context: Any, builder: ir.IRBuilder, _: Any, args: Any) -> ir.Value:
-        _isa, _most, rows, w_array, w_offset, base, *others = args
+        _isa, rows, w_array, w_offset, base, *others = args
         address = array_address(context, builder, panel, w_array, w_offset)
 
         def one(count: int) -> None:
@@ -97,7 +90,7 @@ def expanding_tile(
             product = width.product(builder)
             _walk_columns(context, product, width, x, out, soon, others, lambda at: _Squeezed(product, at, address, decoder))
 
-        _by_rows(builder, rows, most.literal_value, one)
+        _by_rows(builder, rows, sets.EXPANDED_ROWS, one)
         return context.get_dummy_value()
 
     return signature, generate
@@ -146,7 +139,7 @@ def _walk_tiles(context, builder, isa, weights, x, out, soon, args):
     x_base = array_address(context, builder, x, x_array, x_at)
     out_base = array_address(context, builder, out, out_array, out_at)
     asked = array_address(context, builder, soon, soon_array, soon_at)
-    walk(builder, isa, weights, x_base, x_stride, out_base, out_stride, pairs, asked, soon_pair)
+    multiply_tiles(builder, isa, weights, x_base, x_stride, out_base, out_stride, pairs, asked, soon_pair)
 
 
 class _Plain:
