@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -123,7 +124,10 @@ def test_servers(checkpoint: str, stage: Stage, reckon: Type, tmp_path: Path) ->
 def test_a_signal_ends_who_is_at_work_too(number: signal.Signals, checkpoint: str, stage: Stage, home: Path) -> None:
     venv = stage.venv("vllm", open="hang")
     words = [sys.executable, "-m", "reckon", "bench", "versus", checkpoint, *DEVICE, *SHORT, "--home", str(home)]
-    process = subprocess.Popen([*words, "--peer", f"vllm={venv}"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    listen = partial(signal.signal, number, signal.SIG_DFL)  # a suite in the background of a shell is told to ignore SIGINT
+    process = subprocess.Popen(
+        [*words, "--peer", f"vllm={venv}"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, preexec_fn=listen
+    )
     deadline = time.monotonic() + 60.0
     while not (stage.journal.exists() and stage.orders("open")) and time.monotonic() < deadline:
         time.sleep(0.02)
