@@ -18,7 +18,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from reckon.devices.cpu import isa as sets
-from reckon.devices.cpu.intrinsics import I8, I32, I64, PANEL, PTR, WORDS_IN_LINE, ask
+from reckon.devices.cpu.intrinsics import I8, I32, I64, PANEL, PTR, WORDS_IN_LINE, ask, call_x86, i64, on_x86
 from reckon.devices.cpu.isa import TILE_ROWS
 from reckon.devices.cpu.products import WidenedProduct, splat
 
@@ -34,10 +34,6 @@ FLUSH = 1 << 15 | 1 << 6
 """Of a thread's MXCSR: results below 2**-126 are 0, and such operands are taken for 0."""
 SUMS, X, WEIGHTS = (0, 1, 2, 3), 4, (5, 6, 7)
 """Which tiles are what. Weights have three, so that one can be loaded while others are multiplied."""
-
-
-def _at(number: int) -> ir.Constant:
-    return ir.Constant(I64, number)
 
 
 def _moved(builder: ir.IRBuilder, address: ir.Value, *numbers: ir.Value) -> ir.Value:
@@ -67,14 +63,14 @@ class _Unit:
         self._builder = builder
 
     def load(self, number: int, address: ir.Value, stride: ir.Value) -> None:
-        self._call("tileloadd64", ir.Constant(I8, number), address, stride)
+        call_x86(self._builder, "tileloadd64", ir.Constant(I8, number), address, stride)
 
     def store(self, number: int, address: ir.Value, stride: ir.Value) -> None:
-        self._call("tilestored64", ir.Constant(I8, number), address, stride)
+        call_x86(self._builder, "tilestored64", ir.Constant(I8, number), address, stride)
 
     def multiply(self, sums: int, x: int, weights: int) -> None:
         """sums [16, 16] += x [16, 2 * STEP] . weights [STEP, 16, 2]."""
-        self._call("tdpbf16ps", *(ir.Constant(I8, number) for number in (sums, x, weights)))
+        call_x86(self._builder, "tdpbf16ps", *(ir.Constant(I8, number) for number in (sums, x, weights)))
 
     def open(self) -> None:
         """All tiles have 16 rows of 64 bytes from now on, for this thread."""
@@ -82,15 +78,11 @@ class _Unit:
         kind = ir.VectorType(I8, 64)
         place = _room(self._builder, LINE)
         self._builder.store(ir.Constant(kind, shapes), place, align=1)
-        self._call("ldtilecfg", place)
+        call_x86(self._builder, "ldtilecfg", place)
 
     def close(self) -> None:
         """The system need not save them any more."""
-        self._call("tilerelease")
-
-    def _call(self, name: str, *args: ir.Value) -> None:
-        kind = ir.FunctionType(ir.VoidType(), [arg.type for arg in args])
-        self._builder.call(cgutils.get_or_insert_function(self._builder.module, kind, f"llvm.x86.{name}"), args)
+        call_x86(self._builder, "tilerelease")
 
 
 class _Emulated(_Unit):
@@ -102,22 +94,22 @@ class _Emulated(_Unit):
         self._product = WidenedProduct(builder, WORDS_IN_LINE)
 
     def load(self, number: int, address: ir.Value, stride: ir.Value) -> None:
-        self._copy(address, stride, self._tile(number), _at(LINE))
+        self._copy(address, stride, self._tile(number), i64(LINE))
 
     def store(self, number: int, address: ir.Value, stride: ir.Value) -> None:
-        self._copy(self._tile(number), _at(LINE), address, stride)
+        self._copy(self._tile(number), i64(LINE), address, stride)
 
     def multiply(self, sums: int, x: int, weights: int) -> None:
         b, product = self._builder, self._product
         totals = [_room(b, LINE) for _ in product.parts]  # of even and of odd k
-        with _repeat(b, _at(TILE_ROWS)) as row:
-            line = b.mul(row, _at(LINE))
+        with _repeat(b, i64(TILE_ROWS)) as row:
+            line = b.mul(row, i64(LINE))
             for total in totals:
                 b.store(ir.Constant(product.floats, [0.0] * WORDS_IN_LINE), total, align=4)
-            with _repeat(b, _at(STEP)) as pair:
-                both = b.load(_moved(b, self._tile(x), line, b.mul(pair, _at(PAIR))), align=4, typ=I32)
+            with _repeat(b, i64(STEP)) as pair:
+                both = b.load(_moved(b, self._tile(x), line, b.mul(pair, i64(PAIR))), align=4, typ=I32)
                 row_pair = splat(b, both, WORDS_IN_LINE)
-                pairs = b.load(_moved(b, self._tile(weights), b.mul(pair, _at(LINE))), align=4, typ=product.ints)
+                pairs = b.load(_moved(b, self._tile(weights), b.mul(pair, i64(LINE))), align=4, typ=product.ints)
                 for part, total in enumerate(totals):
                     before = b.load(total, align=4, typ=product.floats)
                     after = product.add(before, product.weights(row_pair, part), product.weights(pairs, part))
@@ -133,11 +125,11 @@ class _Emulated(_Unit):
         """Nor anything else."""
 
     def _tile(self, number: int) -> ir.Value:
-        return _moved(self._builder, self._tiles, _at(number * TILE))
+        return _moved(self._builder, self._tiles, i64(number * TILE))
 
     def _copy(self, source: ir.Value, stride: ir.Value, target: ir.Value, target_stride: ir.Value) -> None:
         b, line = self._builder, ir.VectorType(I8, LINE)
-        with _repeat(b, _at(TILE_ROWS)) as row:
+        with _repeat(b, i64(TILE_ROWS)) as row:
             bits = b.load(_moved(b, source, b.mul(row, stride)), align=4, typ=line)
             b.store(bits, _moved(b, target, b.mul(row, target_stride)), align=4)
 
@@ -161,13 +153,13 @@ def open_tiles(typing_context, isa):
         if not has_tiles(isa):
             return ir.Constant(I32, 0)
         _UNITS[isa.instance_class](builder).open()
-        if not _on_x86(builder):
+        if not on_x86(builder):
             return ir.Constant(I32, 0)
         place = _room(builder, LINE)
-        _control(builder, "stmxcsr", place)
+        call_x86(builder, "sse.stmxcsr", place)
         before = builder.load(place, align=4, typ=I32)
         builder.store(builder.or_(before, ir.Constant(I32, FLUSH)), place, align=4)
-        _control(builder, "ldmxcsr", place)
+        call_x86(builder, "sse.ldmxcsr", place)
         return before
 
     return types.int32(isa), generate
@@ -180,40 +172,31 @@ def close_tiles(typing_context, isa, before):
     def generate(context: Any, builder: ir.IRBuilder, _: Any, args: Any) -> ir.Value:
         if has_tiles(isa):
             _UNITS[isa.instance_class](builder).close()
-            if _on_x86(builder):
+            if on_x86(builder):
                 place = _room(builder, LINE)
                 builder.store(args[1], place, align=4)
-                _control(builder, "ldmxcsr", place)
+                call_x86(builder, "sse.ldmxcsr", place)
         return context.get_dummy_value()
 
     return types.void(isa, types.int32), generate
 
 
-def _on_x86(builder: ir.IRBuilder) -> bool:
-    return bool(builder.module.triple.startswith("x86_64"))
-
-
-def _control(builder: ir.IRBuilder, name: str, place: ir.Value) -> None:
-    kind = ir.FunctionType(ir.VoidType(), [PTR])
-    builder.call(cgutils.get_or_insert_function(builder.module, kind, f"llvm.x86.sse.{name}"), [place])
-
-
 def multiply_tiles(builder, isa, weights, x, x_stride, out, out_stride, pairs, soon, soon_pair) -> None:
     """out [TILE_ROWS, PANEL] += x [TILE_ROWS, 2 * pairs] . weights [pairs, PANEL, 2]: addresses, and strides of ``tile``."""
     b, unit = builder, _UNITS[isa.instance_class](builder)
-    x_stride, out_stride = b.mul(x_stride, _at(2)), b.mul(out_stride, _at(4))
-    columns = [(sums, _moved(b, out, _at(sums * LINE))) for sums in SUMS]
-    asked = b.sdiv(b.mul(soon_pair, _at(2 * STEP)), _at(LINE))  # lines
+    x_stride, out_stride = b.mul(x_stride, i64(2)), b.mul(out_stride, i64(4))
+    columns = [(sums, _moved(b, out, i64(sums * LINE))) for sums in SUMS]
+    asked = b.sdiv(b.mul(soon_pair, i64(2 * STEP)), i64(LINE))  # lines
     for sums, place in columns:
         unit.load(sums, place, out_stride)
-    with _repeat(b, b.sdiv(pairs, _at(STEP))) as step:
-        _ask_for(b, _moved(b, soon, b.mul(step, b.mul(asked, _at(LINE)))), asked)
-        pair = b.mul(step, _at(STEP))
-        _multiply(b, unit, _moved(b, x, b.mul(pair, _at(PAIR))), x_stride, _moved(b, weights, b.mul(pair, _at(PANEL * PAIR))))
-    left = b.srem(pairs, _at(STEP))
-    with b.if_then(b.icmp_signed(">", left, _at(0))):
+    with _repeat(b, b.sdiv(pairs, i64(STEP))) as step:
+        _ask_for(b, _moved(b, soon, b.mul(step, b.mul(asked, i64(LINE)))), asked)
+        pair = b.mul(step, i64(STEP))
+        _multiply(b, unit, _moved(b, x, b.mul(pair, i64(PAIR))), x_stride, _moved(b, weights, b.mul(pair, i64(PANEL * PAIR))))
+    left = b.srem(pairs, i64(STEP))
+    with b.if_then(b.icmp_signed(">", left, i64(0))):
         pair = b.sub(pairs, left)
-        x_rest, weights_rest = _moved(b, x, b.mul(pair, _at(PAIR))), _moved(b, weights, b.mul(pair, _at(PANEL * PAIR)))
+        x_rest, weights_rest = _moved(b, x, b.mul(pair, i64(PAIR))), _moved(b, weights, b.mul(pair, i64(PANEL * PAIR)))
         _multiply(b, unit, *_with_zeros(b, x_rest, x_stride, weights_rest, left))
     for sums, place in columns:
         unit.store(sums, place, out_stride)
@@ -224,14 +207,14 @@ def _multiply(builder: ir.IRBuilder, unit: _Unit, x: ir.Value, x_stride: ir.Valu
     unit.load(X, x, x_stride)
     for sums in SUMS:
         tile = WEIGHTS[sums % len(WEIGHTS)]
-        unit.load(tile, _moved(builder, weights, _at(sums * LINE)), _at(PANEL * PAIR))
+        unit.load(tile, _moved(builder, weights, i64(sums * LINE)), i64(PANEL * PAIR))
         unit.multiply(sums, X, tile)
 
 
 def _ask_for(builder: ir.IRBuilder, address: ir.Value, lines: ir.Value) -> None:
     """All at once: what AMX was measured with. AMD's processors would drop most of so many."""
     with _repeat(builder, lines) as line:
-        ask(builder, _moved(builder, address, builder.mul(line, _at(LINE))), near=False)
+        ask(builder, _moved(builder, address, builder.mul(line, i64(LINE))), near=False)
 
 
 def _with_zeros(builder, x, x_stride, weights, pairs) -> tuple[ir.Value, ir.Value, ir.Value]:
@@ -242,13 +225,13 @@ def _with_zeros(builder, x, x_stride, weights, pairs) -> tuple[ir.Value, ir.Valu
     b = builder
     rows, panel, line = _room(b, TILE), _room(b, STEP * PANEL * PAIR), ir.VectorType(I8, LINE)
     for room, size, zero in ((rows, TILE, [0, 0]), (panel, STEP * PANEL * PAIR, [0, 0x80])):
-        with _repeat(b, _at(size // LINE)) as at:
-            b.store(ir.Constant(line, zero * (LINE // 2)), _moved(b, room, b.mul(at, _at(LINE))), align=4)
-    with _repeat(b, b.mul(pairs, _at(PANEL * PAIR // LINE))) as at:
-        place = b.mul(at, _at(LINE))
+        with _repeat(b, i64(size // LINE)) as at:
+            b.store(ir.Constant(line, zero * (LINE // 2)), _moved(b, room, b.mul(at, i64(LINE))), align=4)
+    with _repeat(b, b.mul(pairs, i64(PANEL * PAIR // LINE))) as at:
+        place = b.mul(at, i64(LINE))
         b.store(b.load(_moved(b, weights, place), align=4, typ=line), _moved(b, panel, place), align=4)
-    with _repeat(b, _at(TILE_ROWS)) as row, _repeat(b, pairs) as pair:
-        pair_at = b.mul(pair, _at(PAIR))
+    with _repeat(b, i64(TILE_ROWS)) as row, _repeat(b, pairs) as pair:
+        pair_at = b.mul(pair, i64(PAIR))
         both = b.load(_moved(b, x, b.mul(row, x_stride), pair_at), align=4, typ=I32)
-        b.store(both, _moved(b, rows, b.mul(row, _at(LINE)), pair_at), align=4)
-    return rows, _at(LINE), panel
+        b.store(both, _moved(b, rows, b.mul(row, i64(LINE)), pair_at), align=4)
+    return rows, i64(LINE), panel

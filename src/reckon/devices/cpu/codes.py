@@ -15,7 +15,7 @@ from llvmlite import ir
 from numba.core import cgutils
 
 from reckon.devices.cpu import isa as sets
-from reckon.devices.cpu.intrinsics import I8, I32, I64, PANEL
+from reckon.devices.cpu.intrinsics import I8, I32, PANEL, i64
 
 SPAN = 32
 """Pairs of k that share a base."""
@@ -64,8 +64,8 @@ class Decoder:
         A word is a column's two bf16 of the pair.
         """
         b = self._builder
-        lower = b.load(b.gep(pair, [ir.Constant(I64, 2 * GROUP * group)], source_etype=I8), align=32, typ=self._bytes)
-        at = b.gep(pair, [ir.Constant(I64, 2 * PANEL + GROUP * group)], source_etype=I8)
+        lower = b.load(b.gep(pair, [i64(2 * GROUP * group)], source_etype=I8), align=32, typ=self._bytes)
+        at = b.gep(pair, [i64(2 * PANEL + GROUP * group)], source_etype=I8)
         upper = self._upper(self._unpacked(b.load(at, align=16, typ=self._codes)))
         return [b.bitcast(b.shuffle_vector(lower, upper, self._interleaved(half)), self._words) for half in range(2)]
 

@@ -19,11 +19,26 @@ I8, I16, I32, I64, F32 = ir.IntType(8), ir.IntType(16), ir.IntType(32), ir.IntTy
 PTR = ir.PointerType()
 
 
+def i64(number: int) -> ir.Constant:
+    return ir.Constant(I64, number)
+
+
+def on_x86(builder: ir.IRBuilder) -> bool:
+    """Whether it is x86-64 that is compiled for."""
+    return bool(builder.module.triple.startswith("x86_64"))
+
+
+def call_x86(builder: ir.IRBuilder, name: str, *args: ir.Value) -> None:
+    """An instruction of x86 that returns nothing, by the name that LLVM has for it."""
+    kind = ir.FunctionType(ir.VoidType(), [arg.type for arg in args])
+    builder.call(cgutils.get_or_insert_function(builder.module, kind, f"llvm.x86.{name}"), args)
+
+
 def array_address(context: Any, builder: ir.IRBuilder, kind: types.Array, array: ir.Value, offset: ir.Value) -> ir.Value:
     """The address of the element ``offset`` after the array's first."""
     # By way of an integer, because numba's arrays still hold typed pointers and llvmlite checks them.
     data = builder.ptrtoint(context.make_array(kind)(context, builder, array).data, I64)
-    return builder.inttoptr(builder.add(data, builder.mul(offset, ir.Constant(I64, kind.dtype.bitwidth // 8))), PTR)
+    return builder.inttoptr(builder.add(data, builder.mul(offset, i64(kind.dtype.bitwidth // 8))), PTR)
 
 
 def ask(builder: ir.IRBuilder, address: ir.Value, near: bool = True) -> None:
@@ -43,7 +58,7 @@ def ask_for_sums(typing_context, row):
 
     def generate(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> ir.Value:
         for first in range(0, PANEL, WORDS_IN_LINE):
-            ask(builder, array_address(context, builder, signature.args[0], args[0], ir.Constant(I64, first)))
+            ask(builder, array_address(context, builder, signature.args[0], args[0], i64(first)))
         return context.get_dummy_value()
 
     return types.void(row), generate
@@ -52,7 +67,7 @@ def ask_for_sums(typing_context, row):
 def _quarters(context: Any, builder: ir.IRBuilder, kind: types.Array, scores: ir.Value) -> list[ir.Value]:
     """PANEL float32 as four vectors."""
     vector = ir.VectorType(F32, SUM_LANES)
-    places = [array_address(context, builder, kind, scores, ir.Constant(I64, part * SUM_LANES)) for part in range(4)]
+    places = [array_address(context, builder, kind, scores, i64(part * SUM_LANES)) for part in range(4)]
     return [builder.load(place, align=4, typ=vector) for place in places]
 
 
@@ -88,7 +103,7 @@ def add_up(typing_context, totals, scores):
     def generate(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> ir.Value:
         b = builder
         parts = _quarters(context, b, signature.args[1], args[1])
-        place = array_address(context, b, signature.args[0], args[0], ir.Constant(I64, 0))
+        place = array_address(context, b, signature.args[0], args[0], i64(0))
         total = b.load(place, align=4, typ=parts[0].type)
         b.store(b.fadd(total, b.fadd(b.fadd(parts[0], parts[1]), b.fadd(parts[2], parts[3]))), place, align=4)
         return context.get_dummy_value()
@@ -146,9 +161,8 @@ def relax(typing_context):
     """Give the other hyper-thread of this core a moment: a spin loop's pause."""
 
     def generate(context: Any, builder: ir.IRBuilder, _: Any, args: Any) -> ir.Value:
-        if builder.module.triple.startswith("x86_64"):
-            pause = cgutils.get_or_insert_function(builder.module, ir.FunctionType(ir.VoidType(), []), "llvm.x86.sse2.pause")
-            builder.call(pause, [])
+        if on_x86(builder):
+            call_x86(builder, "sse2.pause")
         return context.get_dummy_value()
 
     return types.void(), generate
@@ -171,8 +185,8 @@ def cycles(typing_context):
     """A counter that runs at a constant rate on x86; 0 elsewhere, where reading one may not be allowed."""
 
     def generate(context: Any, builder: ir.IRBuilder, _: Any, args: Any) -> ir.Value:
-        if not builder.module.triple.startswith("x86_64"):
-            return ir.Constant(I64, 0)
+        if not on_x86(builder):
+            return i64(0)
         counter = cgutils.get_or_insert_function(builder.module, ir.FunctionType(I64, []), "llvm.readcyclecounter")
         return builder.call(counter, [])
 

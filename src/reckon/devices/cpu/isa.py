@@ -40,14 +40,8 @@ class Amx(NamedTuple):
     ahead_pairs: int = 32
 
 
-class AmxEmulated(NamedTuple):
+class AmxEmulated(Amx):
     """The same products on any CPU, slowly: so that what AMX is used in can be tested without it."""
-
-    rows: int = TILE_ROWS
-    strip_pairs: int = 64
-    squeezed_rows: int = EXPANDED_ROWS
-    strip_spans: int = 4
-    ahead_pairs: int = 32
 
 
 class Avx512Bf16(NamedTuple):
@@ -90,7 +84,7 @@ class Generic(NamedTuple):
     ahead_pairs: int = 64
 
 
-Isa = Amx | AmxEmulated | Avx512Bf16 | Avx512 | Avx2 | Generic
+Isa = Amx | Avx512Bf16 | Avx512 | Avx2 | Generic
 
 _NAMES: dict[str, Isa] = {
     "amx": Amx(),
@@ -114,7 +108,7 @@ _ARCH_PRCTL, _REQUEST_PERMISSION, _TILE_DATA = 158, 0x1023, 18
 
 def operand_dtype(isa: Isa) -> type[np.uint16] | type[np.float32]:
     """How a product's rows lie in memory: bf16 bits, or float32 that has been rounded to bf16 and is loaded as it is."""
-    return np.uint16 if isinstance(isa, Amx | AmxEmulated | Avx512Bf16) else np.float32
+    return np.uint16 if isinstance(isa, Amx | Avx512Bf16) else np.float32
 
 
 def available() -> dict[str, Isa]:

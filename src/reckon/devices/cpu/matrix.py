@@ -16,7 +16,7 @@ from reckon.devices.cpu.arena import LINE
 from reckon.devices.cpu.bf16 import from_bf16
 from reckon.devices.cpu.codes import BASE_BITS, GROUP, ORDER, SPAN, SQUEEZED_PAIR, WHOLE_PAIR, Decoder
 from reckon.devices.cpu.compile import kernel
-from reckon.devices.cpu.intrinsics import I8, I32, I64, PANEL, array_address, ask
+from reckon.devices.cpu.intrinsics import I8, I32, PANEL, array_address, ask, i64
 from reckon.devices.cpu.isa import Isa
 
 
@@ -49,11 +49,11 @@ def _expand_pair(typing_context, isa, panel, at, room, room_at, base, soon_at):
         out = array_address(context, builder, room, room_array, room_offset)
         asked = array_address(context, builder, panel, panel_array, soon)
         for line in range(0, 2 * SQUEEZED_PAIR, LINE):
-            ask(builder, builder.gep(asked, [ir.Constant(I64, line)], source_etype=I8))
+            ask(builder, builder.gep(asked, [i64(line)], source_etype=I8))
         decoder = Decoder(builder, isa.instance_class, base)
         for group in range(0, PANEL // GROUP, decoder.groups):
             for half, words in enumerate(decoder.words(pair, group)):
-                place = ir.Constant(I64, GROUP * group + words.type.count * half)
+                place = i64(GROUP * group + words.type.count * half)
                 builder.store(words, builder.gep(out, [place], source_etype=I32), align=32)
         return context.get_dummy_value()
 

@@ -92,7 +92,8 @@ def multiply_near(isa: Isa, w, w_at, x, x_at, x_stride, out, out_at, out_stride,
         left, xa, oa = rows - row, x_at + row * x_stride, out_at + row * out_stride
         count = min(isa.rows, left)
         if isa.rows == MOST_ROWS and MOST_ROWS < left <= MOST_ROWS + 2:
-            count = (left + 1) // 2  # one or two rows at the end would be too few sums to keep the multipliers busy
+            # One or two rows at the end would be too few sums to keep the multipliers busy. Tiles always have the same work.
+            count = (left + 1) // 2
         tile(isa, count, w, w_at, x, xa, x_stride, out, oa, out_stride, pairs, soon, soon_at, each)
         row += count
         # What has been asked for is asked for again, at the price of the instruction alone.

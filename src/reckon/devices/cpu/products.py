@@ -11,7 +11,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from reckon.devices.cpu import isa as sets
-from reckon.devices.cpu.intrinsics import F32, I16, I32, I64
+from reckon.devices.cpu.intrinsics import F32, I16, I32, i64
 
 
 class _BFloat(ir.types.Type):
@@ -40,6 +40,11 @@ def splat(builder: ir.IRBuilder, scalar: ir.Value, lanes: int) -> ir.Value:
     return builder.shuffle_vector(first, ir.Constant(vector, ir.Undefined), ir.Constant(ir.VectorType(I32, lanes), [0] * lanes))
 
 
+def _splat_pair(builder: ir.IRBuilder, x_row: ir.Value, k: ir.Value, lanes: int) -> ir.Value:
+    """Pair k of a row of bf16 in all lanes."""
+    return splat(builder, builder.load(builder.gep(x_row, [k], source_etype=I32), align=4, typ=I32), lanes)
+
+
 class PairProduct:
     """accumulator + x pair . w pairs with vdpbf16ps. Rows are bf16."""
 
@@ -57,8 +62,7 @@ class PairProduct:
         return self.builder.bitcast(bits, self.pairs)
 
     def row(self, x_row: ir.Value, k: ir.Value, part: int) -> ir.Value:
-        pair = self.builder.load(self.builder.gep(x_row, [k], source_etype=I32), align=4, typ=I32)
-        return self.builder.bitcast(splat(self.builder, pair, self.lanes), self.pairs)
+        return self.builder.bitcast(_splat_pair(self.builder, x_row, k, self.lanes), self.pairs)
 
     def add(self, accumulator: ir.Value, row: ir.Value, weights: ir.Value) -> ir.Value:
         return self.builder.call(self.dot, [accumulator, row, weights])
@@ -90,7 +94,7 @@ class WidenedProduct:
 
     def row(self, x_row: ir.Value, k: ir.Value, part: int) -> ir.Value:
         b = self.builder
-        at = b.add(b.mul(k, ir.Constant(I64, 2)), ir.Constant(I64, part))
+        at = b.add(b.mul(k, i64(2)), i64(part))
         return splat(b, b.load(b.gep(x_row, [at], source_etype=F32), align=4, typ=F32), self.lanes)
 
     def add(self, accumulator: ir.Value, row: ir.Value, weights: ir.Value) -> ir.Value:
@@ -104,8 +108,7 @@ class TileProduct(WidenedProduct):
     apart = True
 
     def row(self, x_row: ir.Value, k: ir.Value, part: int) -> ir.Value:
-        pair = self.builder.load(self.builder.gep(x_row, [k], source_etype=I32), align=4, typ=I32)
-        return self.weights(splat(self.builder, pair, self.lanes), part)
+        return self.weights(_splat_pair(self.builder, x_row, k, self.lanes), part)
 
 
 PRODUCTS: dict[type, tuple[type[PairProduct] | type[WidenedProduct], int, int]] = {

@@ -15,7 +15,7 @@ from numba.extending import intrinsic
 from reckon.devices.cpu import isa as sets
 from reckon.devices.cpu.amx import STEP, has_tiles, multiply_tiles
 from reckon.devices.cpu.codes import GROUP, SQUEEZED_PAIR, Decoder
-from reckon.devices.cpu.intrinsics import F32, I16, I32, I64, PANEL, PTR, WORDS_IN_LINE, array_address, ask
+from reckon.devices.cpu.intrinsics import F32, I16, I32, I64, PANEL, PTR, WORDS_IN_LINE, array_address, ask, i64
 from reckon.devices.cpu.products import PRODUCTS
 
 
@@ -47,20 +47,21 @@ def tile(typing_context, isa, rows, weights, w_at, x, x_at, x_stride, out, out_a
     def generate(context: Any, builder: ir.IRBuilder, _: Any, args: Any) -> ir.Value:
         _isa, rows, w_array, w_offset, *others = args
         base = array_address(context, builder, weights, w_array, w_offset)
+        places = _places(context, builder, x, out, soon, others)
 
         def one(count: int) -> None:
             width = _Width(isa, count)
             product = width.product(builder)
-            _walk_columns(context, product, width, x, out, soon, others, lambda at: _Plain(product, width.vectors, at, base))
+            _walk_columns(product, width, lambda column: _Plain(product, width.vectors, column, base), *places)
 
         if not has_tiles(isa):
             _by_rows(builder, rows, sets.MOST_ROWS, one)
             return context.get_dummy_value()
-        with builder.if_else(builder.icmp_signed("<=", rows, _at(sets.EXPANDED_ROWS))) as (few, many):
+        with builder.if_else(builder.icmp_signed("<=", rows, i64(sets.EXPANDED_ROWS))) as (few, many):
             with few:
                 _by_rows(builder, rows, sets.EXPANDED_ROWS, one)
             with many:
-                _walk_tiles(context, builder, isa, base, x, out, soon, others)
+                multiply_tiles(builder, isa, base, *places)
         return context.get_dummy_value()
 
     return signature, generate
@@ -83,12 +84,13 @@ def expanding_tile(
     def generate(context: Any, builder: ir.IRBuilder, _: Any, args: Any) -> ir.Value:
         _isa, rows, w_array, w_offset, base, *others = args
         address = array_address(context, builder, panel, w_array, w_offset)
+        places = _places(context, builder, x, out, soon, others)
 
         def one(count: int) -> None:
             decoder = Decoder(builder, isa.instance_class, base)
             width = _Width(isa, count, at_least=GROUP * decoder.groups)
             product = width.product(builder)
-            _walk_columns(context, product, width, x, out, soon, others, lambda at: _Squeezed(product, at, address, decoder))
+            _walk_columns(product, width, lambda column: _Squeezed(product, column, address, decoder), *places)
 
         _by_rows(builder, rows, sets.EXPANDED_ROWS, one)
         return context.get_dummy_value()
@@ -102,7 +104,7 @@ def _by_rows(builder: ir.IRBuilder, rows: ir.Value, most: int, one: Callable[[in
     choice = builder.switch(rows, after)
     for count in range(1, most + 1):
         block = builder.append_basic_block(f"rows.{count}")
-        choice.add_case(ir.Constant(I64, count), block)
+        choice.add_case(i64(count), block)
         builder.position_at_end(block)
         one(count)
         builder.branch(after)
@@ -122,24 +124,19 @@ class _Width:
         return self._product_class(builder, self.lanes)
 
 
-def _walk_columns(context, product, width, x, out, soon, args, source):
-    """All columns of the panel; ``args`` are the intrinsics' from x on, ``source`` gives the weights of columns from one on."""
-    b = product.builder
-    x_array, x_at, x_stride, out_array, out_at, out_stride, pairs, soon_array, soon_at, soon_pair = args
-    x_base = array_address(context, b, x, x_array, x_at)
-    out_base = array_address(context, b, out, out_array, out_at)
-    asked = array_address(context, b, soon, soon_array, soon_at)
-    for column in range(0, PANEL, width.vectors * width.lanes):
-        _tile_columns(product, width, column, source(column), x_base, x_stride, out_base, out_stride, pairs, asked, soon_pair)
-
-
-def _walk_tiles(context, builder, isa, weights, x, out, soon, args):
-    """The same by instructions that take a tile of a panel; arguments as in ``_walk_columns``."""
+def _places(context, builder, x, out, soon, args):
+    """The intrinsics' arguments from x on, with an address for each array and its offset."""
     x_array, x_at, x_stride, out_array, out_at, out_stride, pairs, soon_array, soon_at, soon_pair = args
     x_base = array_address(context, builder, x, x_array, x_at)
     out_base = array_address(context, builder, out, out_array, out_at)
     asked = array_address(context, builder, soon, soon_array, soon_at)
-    multiply_tiles(builder, isa, weights, x_base, x_stride, out_base, out_stride, pairs, asked, soon_pair)
+    return x_base, x_stride, out_base, out_stride, pairs, asked, soon_pair
+
+
+def _walk_columns(product, width, source, *places):
+    """All columns of the panel; ``source`` gives the weights of columns from one on."""
+    for column in range(0, PANEL, width.vectors * width.lanes):
+        _tile_columns(product, width, column, source(column), *places)
 
 
 class _Plain:
@@ -149,14 +146,14 @@ class _Plain:
         b = self._builder = product.builder
         self._product, self.vectors = product, vectors
         # Weights are loaded for each part anew, by an address that is not known to be the same: that frees registers.
-        self._parts = [_opaque(b, b.gep(base, [_at(column)], source_etype=I32)) for _ in product.parts]
+        self._parts = [_opaque(b, b.gep(base, [i64(column)], source_etype=I32)) for _ in product.parts]
 
     def weights(self, k: ir.Value, part: int, first: int) -> list[ir.Value]:
         """Factors for ``vectors`` vectors of columns from ``first`` on, of pair k."""
         b, lanes = self._builder, self._product.lanes
-        at, kind = b.mul(k, _at(PANEL)), ir.VectorType(I32, lanes)
+        at, kind = b.mul(k, i64(PANEL)), ir.VectorType(I32, lanes)
         vectors = range(first, first + self.vectors)
-        places = [b.gep(self._parts[part], [b.add(at, _at(v * lanes))], source_etype=I32) for v in vectors]
+        places = [b.gep(self._parts[part], [b.add(at, i64(v * lanes))], source_etype=I32) for v in vectors]
         return [self._product.weights(b.load(place, align=4, typ=kind), part) for place in places]
 
 
@@ -171,7 +168,7 @@ class _Squeezed:
     def weights(self, k: ir.Value, part: int, first: int) -> list[ir.Value]:
         if part == 0:
             b, lanes = self._product.builder, self._product.lanes
-            pair = b.gep(self._base, [b.mul(k, _at(SQUEEZED_PAIR))], source_etype=I16)
+            pair = b.gep(self._base, [b.mul(k, i64(SQUEEZED_PAIR))], source_etype=I16)
             halves = self._decoder.words(pair, (self._column + first * lanes) // GROUP)
             self._words = _of_lanes(b, halves, lanes)
         return [self._product.weights(words, part) for words in self._words]
@@ -191,7 +188,7 @@ def _tile_columns(product, width, column, source, x_base, x_stride, out_base, ou
     b, lanes = product.builder, width.lanes
     walk = _Walk(product, width, column, source, x_base, x_stride, pairs, soon, soon_pair)
     places = [
-        b.gep(out_base, [b.add(b.mul(out_stride, _at(row)), _at(column + v * lanes))], source_etype=F32)
+        b.gep(out_base, [b.add(b.mul(out_stride, i64(row)), i64(column + v * lanes))], source_etype=F32)
         for row in range(width.rows)
         for v in range(width.vectors)
     ]
@@ -199,7 +196,7 @@ def _tile_columns(product, width, column, source, x_base, x_stride, out_base, ou
         _add_steps(product, walk, pairs, places)
         return
     sums = [b.load(place, align=4, typ=product.floats) for place in places]
-    *sums, _ = walk.along(_at(0), pairs, [*sums, walk.asked])
+    *sums, _ = walk.along(i64(0), pairs, [*sums, walk.asked])
     for place, total in zip(places, sums, strict=True):
         b.store(total, place, align=4)
 
@@ -209,14 +206,14 @@ def _add_steps(product, walk, pairs, places):
     b, zeros = product.builder, [ir.Constant(product.floats, [0.0] * product.lanes)] * len(places)
 
     def step(k: ir.Value, values: list[ir.Value]) -> list[ir.Value]:
-        after = b.add(k, _at(STEP))
+        after = b.add(k, i64(STEP))
         end = b.select(b.icmp_signed("<", after, pairs), after, pairs)
         *sums, asked = walk.along(k, end, [*zeros, *zeros, *values])
         for place, even, odd in zip(places, sums[: len(places)], sums[len(places) :], strict=True):
             b.store(b.fadd(b.load(place, align=4, typ=product.floats), b.fadd(even, odd)), place, align=4)
         return [asked]
 
-    _loop(b, _at(0), pairs, STEP, [walk.asked], step)
+    _loop(b, i64(0), pairs, STEP, [walk.asked], step)
 
 
 class _Walk:
@@ -231,24 +228,24 @@ class _Walk:
         self._columns = width.vectors * width.lanes
         x_type = I16 if product.operand is types.uint16 else F32
         self._x_rows = [
-            _opaque(b, b.gep(x_base, [b.mul(x_stride, _at(row))], source_etype=x_type)) for row in range(width.rows)
+            _opaque(b, b.gep(x_base, [b.mul(x_stride, i64(row))], source_etype=x_type)) for row in range(width.rows)
         ]
         walks = PANEL // self._columns
-        before = b.mul(b.mul(pairs, soon_pair), _at(column // self._columns))
-        self.asked = b.gep(soon, [b.sdiv(before, _at(walks))], source_etype=I16)
-        self._stride = b.sdiv(b.mul(soon_pair, _at(2)), _at(walks))
+        before = b.mul(b.mul(pairs, soon_pair), i64(column // self._columns))
+        self.asked = b.gep(soon, [b.sdiv(before, i64(walks))], source_etype=I16)
+        self._stride = b.sdiv(b.mul(soon_pair, i64(2)), i64(walks))
 
     def along(self, first: ir.Value, end: ir.Value, values: list[ir.Value]) -> list[ir.Value]:
         """Pairs [first, end)."""
         b = self._builder
-        even = b.sub(end, b.and_(b.sub(end, first), _at(1)))
+        even = b.sub(end, b.and_(b.sub(end, first), i64(1)))
         return _loop(b, even, end, 1, _loop(b, first, even, 2, values, self._two_pairs), self._last_pair)
 
     def _two_pairs(self, k: ir.Value, values: list[ir.Value]) -> list[ir.Value]:
         b, (*sums, asked) = self._builder, values
         for pair in range(2):
-            _ask_for(b, b.gep(asked, [_at(pair * self._columns)], source_etype=I32), self._columns)
-            sums = self._add(b.add(k, _at(pair)), sums)
+            _ask_for(b, b.gep(asked, [i64(pair * self._columns)], source_etype=I32), self._columns)
+            sums = self._add(b.add(k, i64(pair)), sums)
         return [*sums, b.gep(asked, [self._stride], source_etype=I16)]
 
     def _last_pair(self, k: ir.Value, values: list[ir.Value]) -> list[ir.Value]:
@@ -257,10 +254,6 @@ class _Walk:
 
     def _add(self, k: ir.Value, sums: list[ir.Value]) -> list[ir.Value]:
         return _add_products(self._product, self._width.vectors, self._source, self._x_rows, k, sums)
-
-
-def _at(number: int) -> ir.Constant:
-    return ir.Constant(I64, number)
 
 
 def _opaque(builder: ir.IRBuilder, address: ir.Value) -> ir.Value:
@@ -276,7 +269,7 @@ def _loop(builder, first, end, step, values, body):
     b.position_at_end(loop)
     k, carried = b.phi(I64), [b.phi(value.type) for value in values]
     ends = body(k, carried)
-    following = b.add(k, _at(step))
+    following = b.add(k, i64(step))
     k.add_incoming(first, before)
     k.add_incoming(following, b.block)
     b.cbranch(b.icmp_signed("<", following, end), loop, after)
@@ -312,4 +305,4 @@ def _ask_for(builder: ir.IRBuilder, address: ir.Value, width: int) -> None:
     asked for several times; that costs the instruction alone.
     """
     for column in range(0, width, WORDS_IN_LINE):
-        ask(builder, builder.gep(address, [_at(column)], source_etype=I32))
+        ask(builder, builder.gep(address, [i64(column)], source_etype=I32))
